@@ -1,0 +1,130 @@
+package fault
+
+import (
+	"context"
+	"errors"
+	"net/http"
+)
+
+// Class says what kind of failure an error is.
+type Class string
+
+// The classes, from the caller's mistake to ours.
+const (
+	Invalid     Class = "invalid_input" // the request or row is wrong; repeating it will not help
+	NotFound    Class = "not_found"
+	Conflict    Class = "conflict"    // somebody else got there first; a fenced write
+	Upstream    Class = "upstream"    // the other side answered, wrongly
+	Timeout     Class = "timeout"     // the other side did not answer in time
+	Throttled   Class = "throttled"   // the other side asked us to wait
+	Unavailable Class = "unavailable" // the other side cannot be reached or refuses work for now
+	Internal    Class = "internal"    // a bug, or something nobody classified
+)
+
+// Error is a failure with its class, the operation it happened in, a short
+// machine-readable reason ("http_503", "truncated") and the cause. Message is
+// the sentence people see; nothing else of the error leaves the process.
+type Error struct {
+	Class   Class
+	Op      string
+	Reason  string
+	Message string
+	Err     error
+}
+
+// E makes an Error. op is "package.Function"; err may be nil.
+func E(op string, class Class, reason string, err error) *Error {
+	return &Error{Class: class, Op: op, Reason: reason, Err: err}
+}
+
+// WithMessage sets the sentence that people see and returns e.
+func (e *Error) WithMessage(message string) *Error {
+	e.Message = message
+	return e
+}
+
+func (e *Error) Error() string {
+	text := e.Op + ": " + string(e.Class)
+	if e.Reason != "" {
+		text += " (" + e.Reason + ")"
+	}
+	if e.Err != nil {
+		text += ": " + e.Err.Error()
+	}
+	return text
+}
+
+// Unwrap returns the cause.
+func (e *Error) Unwrap() error { return e.Err }
+
+// ClassOf returns the class of the outermost classified error in err's chain.
+// Contexts that ran out are timeouts; whatever nobody classified is internal.
+func ClassOf(err error) Class {
+	var classified *Error
+	switch {
+	case err == nil:
+		return ""
+	case errors.As(err, &classified):
+		return classified.Class
+	case errors.Is(err, context.DeadlineExceeded):
+		return Timeout
+	case errors.Is(err, context.Canceled):
+		return Unavailable
+	default:
+		return Internal
+	}
+}
+
+// ReasonOf returns the reason of the outermost classified error that has one,
+// else the class.
+func ReasonOf(err error) string {
+	for current := err; current != nil; {
+		var classified *Error
+		if !errors.As(current, &classified) {
+			break
+		}
+		if classified.Reason != "" {
+			return classified.Reason
+		}
+		current = classified.Err
+	}
+	return string(ClassOf(err))
+}
+
+// Is reports whether err is of the class.
+func Is(err error, class Class) bool { return ClassOf(err) == class }
+
+// Retryable reports whether the same call may succeed later without anybody
+// changing anything.
+func Retryable(err error) bool {
+	switch ClassOf(err) {
+	case Upstream, Timeout, Throttled, Unavailable:
+		return true
+	default:
+		return false
+	}
+}
+
+// HTTPStatus returns the status a client gets for an error of this class.
+func (c Class) HTTPStatus() int {
+	switch c {
+	case "":
+		return http.StatusOK
+	case Invalid:
+		return http.StatusUnprocessableEntity
+	case NotFound:
+		return http.StatusNotFound
+	case Conflict:
+		return http.StatusConflict
+	case Throttled:
+		return http.StatusTooManyRequests
+	case Upstream:
+		return http.StatusBadGateway
+	case Timeout:
+		return http.StatusGatewayTimeout
+	case Unavailable:
+		return http.StatusServiceUnavailable
+	default:
+		return http.StatusInternalServerError
+	}
+}
