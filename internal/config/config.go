@@ -1,0 +1,194 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"net/url"
+	"reflect"
+	"strings"
+	"time"
+
+	"github.com/caarlos0/env/v11"
+	"go.uber.org/zap/zapcore"
+)
+
+// Config is every setting of every function. A function reads those it needs;
+// the manifest says which it gets.
+type Config struct {
+	LogLevel string `env:"LOG_LEVEL" envDefault:"info" help:"least level that is logged: debug, info, warn, error"`
+	Source   string `env:"SOURCE" envDefault:"live" help:"name of the feed this deployment records; anything but live is labelled in every answer"`
+
+	FeedStatusURL       string        `env:"FEED_STATUS_URL" envDefault:"https://status.vatsim.net/status.json" unit:"URL" help:"where the feed's addresses are listed"`
+	FeedNetworkURL      string        `env:"FEED_NETWORK_URL" envDefault:"https://data.vatsim.net/v3/vatsim-data.json" unit:"URL" help:"network feed when the list cannot be had"`
+	FeedTransceiversURL string        `env:"FEED_TRANSCEIVERS_URL" envDefault:"https://data.vatsim.net/v3/transceivers-data.json" unit:"URL" help:"radio feed when the list cannot be had"`
+	FeedContact         string        `env:"FEED_CONTACT" envDefault:"" help:"mail address or page named in the User-Agent, so that the feed's operators can reach you"`
+	FeedTimeout         time.Duration `env:"FEED_TIMEOUT" envDefault:"10s" unit:"duration" help:"longest time for one fetch, connection to last byte"`
+	FeedStall           time.Duration `env:"FEED_STALL" envDefault:"3s" unit:"duration" help:"longest silence within a fetch"`
+	FeedMaxWire         int64         `env:"FEED_MAX_WIRE" envDefault:"16777216" unit:"bytes" help:"largest body before decompression"`
+	FeedMaxBody         int64         `env:"FEED_MAX_BODY" envDefault:"33554432" unit:"bytes" help:"largest body after decompression"`
+
+	DatabaseURL      string `env:"DATABASE_URL" envDefault:"" unit:"URL" help:"PostgreSQL 15 to 17; the local runner starts one when empty"`
+	DatabaseSecret   string `env:"DATABASE_SECRET_ARN" envDefault:"" help:"Secrets Manager secret with username and password, re-read when a login is refused"`
+	DatabaseSchema   string `env:"DATABASE_SCHEMA" envDefault:"" help:"schema of the tables; empty is the one that migrate made the default"`
+	DatabasePoolSize int32  `env:"DATABASE_POOL_SIZE" envDefault:"2" unit:"connections" help:"largest pool of one function"`
+	RedisURL         string `env:"REDIS_URL" envDefault:"" unit:"URL" help:"Redis or Valkey for the live view; the local runner starts one when empty"`
+	LogURL           string `env:"LOG_URL" envDefault:"" unit:"URL" help:"where the log lies: file:///directory or s3://bucket/prefix"`
+	QueueURL         string `env:"TICK_QUEUE_URL" envDefault:"" unit:"URL" help:"SQS queue that carries the minute's later ticks"`
+
+	BacklogPerRun   int           `env:"BACKLOG_PER_RUN" envDefault:"240" unit:"snapshots" help:"most snapshots one ingest run projects from the log"`
+	RewindLimit     int           `env:"REWIND_LIMIT" envDefault:"240" unit:"snapshots" help:"most snapshots projected again to put a late one in its place"`
+	SuspiciousTicks int           `env:"SUSPICIOUS_TICKS" envDefault:"4" unit:"snapshots" help:"a network that lost 90 % of its pilots at once is believed after this many snapshots"`
+	ChunkDelay      time.Duration `env:"CHUNK_DELAY" envDefault:"10m" unit:"duration" help:"how long after its end an hour's positions become chunks"`
+	PartitionsAhead int           `env:"PARTITIONS_AHEAD" envDefault:"3" unit:"days" help:"day partitions made ahead"`
+	CompactDelay    time.Duration `env:"COMPACT_DELAY" envDefault:"2h" unit:"duration" help:"how long after its end an hour of the log becomes one object"`
+
+	RetainPositions time.Duration `env:"RETAIN_POSITIONS" envDefault:"2160h" unit:"duration" help:"how long positions stay in PostgreSQL; 0 keeps them"`
+	RetainHistory   time.Duration `env:"RETAIN_HISTORY" envDefault:"0" unit:"duration" help:"how long sessions, plans and the ledger stay; 0 keeps them"`
+	RetainLog       time.Duration `env:"RETAIN_LOG" envDefault:"0" unit:"duration" help:"how long bodies stay in the log; 0 keeps them"`
+}
+
+// Setting describes one setting for --help and for the documentation.
+type Setting struct {
+	Name, Default, Unit, Help string
+}
+
+// Describe lists every setting in the order of Config.
+func Describe() []Setting {
+	fields := reflect.TypeFor[Config]()
+	settings := make([]Setting, 0, fields.NumField())
+	for i := range fields.NumField() {
+		tag := fields.Field(i).Tag
+		settings = append(settings, Setting{
+			Name: tag.Get("env"), Default: tag.Get("envDefault"), Unit: tag.Get("unit"), Help: tag.Get("help"),
+		})
+	}
+	return settings
+}
+
+// Load reads the settings from environ ("NAME=value" lines, as os.Environ gives
+// them). Its error names every setting that is wrong, with what it should be.
+func Load(environ []string) (Config, error) {
+	values := map[string]string{}
+	for _, line := range environ {
+		// An empty variable means "not set": templates cannot leave one out.
+		if name, value, found := strings.Cut(line, "="); found && value != "" {
+			values[name] = value
+		}
+	}
+	var loaded Config
+	var problems []error
+	if err := env.ParseWithOptions(&loaded, env.Options{Environment: values}); err != nil {
+		problems = append(problems, describeParseErrors(err, values)...)
+	}
+	problems = append(problems, loaded.check()...)
+	if len(problems) > 0 {
+		return Config{}, fmt.Errorf("these settings are wrong:\n%w", errors.Join(problems...))
+	}
+	return loaded, nil
+}
+
+func describeParseErrors(err error, values map[string]string) []error {
+	var aggregate env.AggregateError
+	if !errors.As(err, &aggregate) {
+		return []error{err}
+	}
+	var problems []error
+	for _, single := range aggregate.Errors {
+		var parse env.ParseError
+		if !errors.As(single, &parse) {
+			problems = append(problems, single)
+			continue
+		}
+		field, _ := reflect.TypeFor[Config]().FieldByName(parse.Name)
+		name := field.Tag.Get("env")
+		problems = append(problems, fmt.Errorf("  %s=%q: not a %s (default %s)", name, values[name], wanted(field.Type), field.Tag.Get("envDefault")))
+	}
+	return problems
+}
+
+func wanted(kind reflect.Type) string {
+	switch {
+	case kind == reflect.TypeFor[time.Duration]():
+		return "duration such as 90s or 24h"
+	case kind.Kind() == reflect.String:
+		return "text"
+	default:
+		return "whole number"
+	}
+}
+
+// check returns what is wrong beyond the types.
+func (c Config) check() []error {
+	var problems []error
+	fail := func(name, format string, args ...any) {
+		problems = append(problems, fmt.Errorf("  "+name+": "+format, args...))
+	}
+	if _, err := zapcore.ParseLevel(c.LogLevel); err != nil {
+		fail("LOG_LEVEL", "%q is none of debug, info, warn, error", c.LogLevel)
+	}
+	addresses := []struct {
+		name, value string
+		schemes     []string
+	}{
+		{"FEED_STATUS_URL", c.FeedStatusURL, []string{"http", "https"}},
+		{"FEED_NETWORK_URL", c.FeedNetworkURL, []string{"http", "https"}},
+		{"FEED_TRANSCEIVERS_URL", c.FeedTransceiversURL, []string{"http", "https"}},
+		{"DATABASE_URL", c.DatabaseURL, []string{"postgres", "postgresql"}},
+		{"REDIS_URL", c.RedisURL, []string{"redis", "rediss", "unix"}},
+		{"LOG_URL", c.LogURL, []string{"file", "s3"}},
+		{"TICK_QUEUE_URL", c.QueueURL, []string{"http", "https"}},
+	}
+	for _, address := range addresses {
+		if !validURL(address.value, address.schemes) {
+			fail(address.name, "not a URL that starts with %s://", strings.Join(address.schemes, ":// or "))
+		}
+	}
+	positive := []struct {
+		name  string
+		value int64
+	}{
+		{"FEED_TIMEOUT", int64(c.FeedTimeout)}, {"FEED_STALL", int64(c.FeedStall)},
+		{"FEED_MAX_WIRE", c.FeedMaxWire}, {"FEED_MAX_BODY", c.FeedMaxBody},
+		{"DATABASE_POOL_SIZE", int64(c.DatabasePoolSize)}, {"BACKLOG_PER_RUN", int64(c.BacklogPerRun)},
+		{"REWIND_LIMIT", int64(c.RewindLimit)}, {"SUSPICIOUS_TICKS", int64(c.SuspiciousTicks)},
+	}
+	for _, setting := range positive {
+		if setting.value <= 0 {
+			fail(setting.name, "must be more than 0")
+		}
+	}
+	if c.PartitionsAhead < 2 {
+		fail("PARTITIONS_AHEAD", "must be 2 or more, so that a day without cleanup loses nothing")
+	}
+	retained := []struct {
+		name  string
+		value time.Duration
+	}{
+		{"RETAIN_POSITIONS", c.RetainPositions}, {"RETAIN_HISTORY", c.RetainHistory}, {"RETAIN_LOG", c.RetainLog},
+		{"CHUNK_DELAY", c.ChunkDelay}, {"COMPACT_DELAY", c.CompactDelay},
+	}
+	for _, setting := range retained {
+		if setting.value < 0 {
+			fail(setting.name, "must not be negative")
+		}
+	}
+	return problems
+}
+
+// validURL says whether value is empty or a URL of one of the schemes. The
+// value itself stays out of messages: it may hold a password.
+func validURL(value string, schemes []string) bool {
+	if value == "" {
+		return true
+	}
+	parsed, err := url.Parse(value)
+	if err != nil {
+		return false
+	}
+	for _, scheme := range schemes {
+		if parsed.Scheme == scheme {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,50 @@
+package config_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/skyledger/skyledger/internal/config"
+)
+
+func TestLoadReadsTheEnvironment(t *testing.T) {
+	loaded, err := config.Load([]string{"FEED_TIMEOUT=4s", "RETAIN_LOG=24h", "SOURCE=simulated", "QUERY=a=b", "LOG_LEVEL="})
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := []any{loaded.FeedTimeout, loaded.RetainLog, loaded.Source, loaded.LogLevel, loaded.BacklogPerRun}
+	if diff := cmp.Diff([]any{4 * time.Second, 24 * time.Hour, "simulated", "info", 240}, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestLoadNamesEveryWrongSetting(t *testing.T) {
+	_, err := config.Load([]string{
+		"FEED_TIMEOUT=soon", "BACKLOG_PER_RUN=many", "LOG_LEVEL=loud", "REDIS_URL=http://cache",
+		"DATABASE_URL=mysql://user:secret@host/db", "PARTITIONS_AHEAD=1", "RETAIN_LOG=-1h", "FEED_MAX_BODY=0",
+	})
+	if err == nil {
+		t.Fatal("wrong settings were accepted")
+	}
+	for _, name := range []string{"FEED_TIMEOUT", "BACKLOG_PER_RUN", "LOG_LEVEL", "REDIS_URL", "DATABASE_URL", "PARTITIONS_AHEAD", "RETAIN_LOG", "FEED_MAX_BODY"} {
+		if !strings.Contains(err.Error(), name) {
+			t.Errorf("the message does not name %s:\n%v", name, err)
+		}
+	}
+	if strings.Contains(err.Error(), "secret") {
+		t.Errorf("the message gives a password away:\n%v", err)
+	}
+}
+
+func TestDescribeExplainsEverySetting(t *testing.T) {
+	seen := map[string]bool{}
+	for _, setting := range config.Describe() {
+		if setting.Name == "" || setting.Help == "" || seen[setting.Name] {
+			t.Errorf("setting without a name of its own or a sentence: %+v", setting)
+		}
+		seen[setting.Name] = true
+	}
+}

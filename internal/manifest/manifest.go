@@ -1,0 +1,188 @@
+package manifest
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Resource is something outside a function that it may reach.
+type Resource string
+
+// What functions may reach.
+const (
+	Database    Resource = "database"     // PostgreSQL, through the proxy where there is one
+	Cache       Resource = "cache"        // Redis
+	LogRead     Resource = "log:read"     // the bucket of bodies
+	LogWrite    Resource = "log:write"    // append, compact and remove there
+	TickQueue   Resource = "queue:ticks"  // send the minute's later ticks
+	Internet    Resource = "internet"     // fetch the feed
+	SecretsRead Resource = "secrets:read" // the database's password
+)
+
+// Function is one row of the table: one folder under functions/, one binary.
+type Function struct {
+	Name    string // folder under functions/ and name of the binary
+	Purpose string // one sentence
+	Trigger Trigger
+	Memory  int // MB
+	Timeout time.Duration
+	// Concurrency is the reserved concurrency: how many may run at once; 0 sets
+	// no bound.
+	Concurrency int
+	Uses        []Resource
+}
+
+// Trigger is what starts a function. A function has a schedule, routes, or is
+// started by the deployment itself.
+type Trigger struct {
+	Schedule    Schedule
+	Queue       string // name of the queue whose messages it handles
+	Routes      []Route
+	OnDeploy    bool
+	RetryLimit  int           // retries of a scheduled event
+	MaxEventAge time.Duration // older scheduled events are dropped
+}
+
+// Schedule is an EventBridge rate. Zero means none.
+type Schedule time.Duration
+
+// Route is one path of the HTTP API.
+type Route struct {
+	Method  string
+	Path    string // API Gateway syntax: /api/flights/{id}
+	Purpose string
+}
+
+// Expression returns the rate in EventBridge's words, as "rate(1 minute)".
+func (s Schedule) Expression() string {
+	value, unit := int(time.Duration(s)/time.Minute), "minute"
+	switch {
+	case value > 0 && value%(24*60) == 0:
+		value, unit = value/(24*60), "day"
+	case value > 0 && value%60 == 0:
+		value, unit = value/60, "hour"
+	}
+	if value != 1 {
+		unit += "s"
+	}
+	return fmt.Sprintf("rate(%d %s)", value, unit)
+}
+
+func get(path, purpose string) Route { return Route{Method: "GET", Path: path, Purpose: purpose} }
+
+// TickQueueName is the queue that carries the minute's later ticks to ingest.
+const TickQueueName = "ticks"
+
+// Functions returns the table, in the order of the data's way through it.
+func Functions() []Function {
+	return []Function{
+		{
+			Name:    "migrate",
+			Purpose: "brings the database's schema up to date before the other functions run",
+			Trigger: Trigger{OnDeploy: true},
+			Memory:  256, Timeout: 5 * time.Minute, Concurrency: 1,
+			Uses: []Resource{Database, SecretsRead},
+		},
+		{
+			Name:    "ingest",
+			Purpose: "records the network every 15 seconds: log, database, live view",
+			Trigger: Trigger{
+				Schedule: Schedule(time.Minute), Queue: TickQueueName,
+				RetryLimit: 1, MaxEventAge: time.Minute,
+			},
+			// Two may overlap: a slow tick must not cost the next one its turn.
+			Memory: 512, Timeout: 45 * time.Second, Concurrency: 2,
+			Uses: []Resource{Database, Cache, LogRead, LogWrite, TickQueue, Internet, SecretsRead},
+		},
+		{
+			Name:    "cleanup",
+			Purpose: "makes partitions ahead, turns finished hours into chunks, compacts the log, ends what is past retention",
+			Trigger: Trigger{Schedule: Schedule(time.Hour), RetryLimit: 1, MaxEventAge: 30 * time.Minute},
+			Memory:  1024, Timeout: 10 * time.Minute, Concurrency: 1,
+			Uses: []Resource{Database, LogRead, LogWrite, SecretsRead},
+		},
+		{
+			Name:    "api-status",
+			Purpose: "answers how the recorder is doing, and gives back what it recorded",
+			Trigger: Trigger{Routes: []Route{
+				get("/api/status", "what is recorded, how fresh it is and how the parts are doing"),
+				get("/api/network/status", "how many are connected"),
+				get("/api/feed/ledger", "every 15-second tick accounted for"),
+				get("/api/replay/vatsim-data.json", "the newest snapshot not after a moment, byte for byte"),
+			}},
+			Memory: 512, Timeout: 10 * time.Second,
+			Uses: []Resource{Database, Cache, LogRead, SecretsRead},
+		},
+		{
+			Name:    "api-atc",
+			Purpose: "answers who controls what",
+			Trigger: Trigger{Routes: []Route{
+				get("/api/atc-positions", "every controller's connection"),
+			}},
+			Memory: 512, Timeout: 10 * time.Second,
+			Uses: []Resource{Database, Cache, LogRead, SecretsRead},
+		},
+		{
+			Name:    "api-flights",
+			Purpose: "answers who flies where",
+			Trigger: Trigger{Routes: []Route{
+				get("/api/flights", "every pilot's connection with plan and position"),
+				get("/api/flights/memory", "the same rows with the cache layer that answered"),
+			}},
+			Memory: 512, Timeout: 10 * time.Second,
+			Uses: []Resource{Database, Cache, LogRead, SecretsRead},
+		},
+	}
+}
+
+// Find returns the function of that name.
+func Find(name string) (Function, bool) {
+	functions := Functions()
+	index := slices.IndexFunc(functions, func(f Function) bool { return f.Name == name })
+	if index < 0 {
+		return Function{}, false
+	}
+	return functions[index], true
+}
+
+// MayUse reports whether the function's row names the resource.
+func (f Function) MayUse(resource Resource) bool { return slices.Contains(f.Uses, resource) }
+
+// Check returns what is wrong with the table: doubled names or routes, rows
+// that nothing starts, timeouts that Lambda does not allow.
+func Check(functions []Function) []string {
+	var problems []string
+	names, routes := map[string]bool{}, map[string]string{}
+	for _, function := range functions {
+		fail := func(format string, args ...any) {
+			problems = append(problems, function.Name+": "+fmt.Sprintf(format, args...))
+		}
+		if names[function.Name] {
+			fail("the name is taken")
+		}
+		names[function.Name] = true
+		trigger := function.Trigger
+		if trigger.Schedule == 0 && trigger.Queue == "" && len(trigger.Routes) == 0 && !trigger.OnDeploy {
+			fail("nothing starts it")
+		}
+		if function.Timeout <= 0 || function.Timeout > 15*time.Minute {
+			fail("timeout %s is not within Lambda's 15 minutes", function.Timeout)
+		}
+		if function.Memory < 128 || function.Memory > 10240 {
+			fail("memory %d MB is not within Lambda's 128 to 10,240", function.Memory)
+		}
+		for _, route := range trigger.Routes {
+			key := route.Method + " " + route.Path
+			if owner, taken := routes[key]; taken {
+				fail("route %s belongs to %s", key, owner)
+			}
+			routes[key] = function.Name
+			if !strings.HasPrefix(route.Path, "/api/") {
+				fail("route %s is not below /api/", key)
+			}
+		}
+	}
+	return problems
+}
