@@ -30,7 +30,7 @@ type PostgresOptions struct {
 	Port      int               // on 127.0.0.1; 0 picks a free one
 	Settings  map[string]string // server settings over our own, as in postgresql.conf
 	FetchOnly bool              // ignore installed binaries
-	Template  string            // directory of a cluster to copy instead of initdb; made on first use
+	Template  string            // path prefix of a cluster to copy instead of initdb, made on first use; empty: none
 	Temporary bool              // DataDir is removed when the server stops or we die
 	Logger    *zap.Logger       // nil: silent
 }
@@ -127,7 +127,7 @@ func (s *PostgresServer) create(ctx context.Context) error {
 	if s.options.Template == "" {
 		return s.cluster.create(ctx, s.programs)
 	}
-	template := cluster{dir: s.options.Template, as: s.cluster.as}
+	template := cluster{dir: s.options.Template + "-" + strconv.Itoa(s.programs.major()), as: s.cluster.as}
 	if template.major() != s.programs.major() {
 		err := place(template.dir, func(temporary string) error {
 			if err := s.cluster.as.own(temporary); err != nil {

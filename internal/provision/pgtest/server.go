@@ -45,18 +45,13 @@ func start(ctx context.Context, settings map[string]string) (*provision.Postgres
 	if err != nil {
 		return nil, err
 	}
-	fetchOnly := os.Getenv("SKYLEDGER_TEST_FETCHED") != ""
-	template := "template"
-	if fetchOnly {
-		template += "-fetched"
-	}
 	dir, err := os.MkdirTemp(base, "run-")
 	if err != nil {
 		return nil, err
 	}
 	server, err := provision.Postgres(ctx, provision.PostgresOptions{
-		DataDir: dir, Settings: settings, FetchOnly: fetchOnly, Temporary: true,
-		Template: filepath.Join(base, template),
+		DataDir: dir, Settings: settings, FetchOnly: os.Getenv("SKYLEDGER_TEST_FETCHED") != "", Temporary: true,
+		Template: filepath.Join(base, "template"),
 	})
 	if err != nil {
 		return nil, fmt.Errorf("%w (directory %s)", err, dir)
