@@ -23,6 +23,9 @@ const (
 	fetchAttempts = 3
 )
 
+// errRefused says that asking again will not help.
+var errRefused = errors.New("not to be had")
+
 // fetch brings the artifact to a file of its own in dir and returns the path.
 // The caller removes it. The content is what the pinned checksum says or
 // there is no file.
@@ -52,6 +55,9 @@ func fetch(ctx context.Context, logger *zap.Logger, wanted artifact, dir string)
 			return path, nil
 		}
 		failures = errors.Join(failures, err)
+		if errors.Is(err, errRefused) {
+			break
+		}
 	}
 	return "", fault.E(op, fault.Unavailable, "fetch_failed", failures).
 		WithMessage(wanted.name + " could not be fetched.")
@@ -76,7 +82,11 @@ func fetchOnce(ctx context.Context, logger *zap.Logger, url string, wanted artif
 	}
 	defer response.Body.Close()
 	if response.StatusCode != http.StatusOK {
-		return "", fmt.Errorf("the repository answered %s", response.Status)
+		err := fmt.Errorf("the repository answered %s", response.Status)
+		if response.StatusCode < 500 && response.StatusCode != http.StatusTooManyRequests {
+			err = fmt.Errorf("%w: %w", errRefused, err)
+		}
+		return "", err
 	}
 
 	file, err := os.CreateTemp(dir, ".fetch-")
@@ -99,7 +109,8 @@ func fetchOnce(ctx context.Context, logger *zap.Logger, url string, wanted artif
 		return "", err
 	}
 	if got := hex.EncodeToString(sum.Sum(nil)); written != wanted.size || got != wanted.sha256 {
-		return "", fmt.Errorf("%s is not the file we know: %d bytes, sha256 %s", filepath.Base(wanted.path), written, got)
+		return "", fmt.Errorf("%w: %s is not the file we know: %d bytes, sha256 %s",
+			errRefused, filepath.Base(wanted.path), written, got)
 	}
 	return file.Name(), nil
 }

@@ -266,7 +266,9 @@ func fastShutdown() []stopStep {
 	return []stopStep{{syscall.SIGINT, 8 * time.Second}, {syscall.SIGQUIT, 2 * time.Second}}
 }
 
-// Stop ends the server within 10 s: a fast shutdown, then an immediate one.
+// Stop ends the server within 10 s: a fast shutdown, then an immediate one. A
+// context that has ended already leaves it no time for either: after Ctrl-C
+// pass a fresh one.
 func (s *PostgresServer) Stop(ctx context.Context) error {
 	var err error
 	if s.process != nil {

@@ -111,7 +111,7 @@ func untar(content io.Reader, dir string) error {
 			// Readable by every account: root's servers run under another.
 			err = writeFile(path, reader, header.FileInfo().Mode().Perm()|0o444)
 		case tar.TypeSymlink:
-			if !filepath.IsLocal(filepath.Join(filepath.Dir(header.Name), header.Linkname)) {
+			if filepath.IsAbs(header.Linkname) || !filepath.IsLocal(filepath.Join(filepath.Dir(header.Name), header.Linkname)) {
 				return fmt.Errorf("the archive links to %q", header.Linkname)
 			}
 			err = os.Symlink(header.Linkname, path)

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"syscall"
 	"testing"
 	"time"
 
@@ -66,6 +67,13 @@ func baseDir() (string, error) {
 	dir := filepath.Join(os.TempDir(), fmt.Sprintf("skyledger-test-%d", os.Getuid()))
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return "", err
+	}
+	info, err := os.Lstat(dir)
+	if err != nil {
+		return "", err
+	}
+	if stat, ok := info.Sys().(*syscall.Stat_t); !ok || !info.IsDir() || int(stat.Uid) != os.Getuid() {
+		return "", fmt.Errorf("%s is not a directory of ours", dir)
 	}
 	return dir, nil
 }
