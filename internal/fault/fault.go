@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"time"
 )
 
 // Class says what kind of failure an error is.
@@ -24,12 +25,14 @@ const (
 // Error is a failure with its class, the operation it happened in, a short
 // machine-readable reason ("http_503", "truncated") and the cause. Message is
 // the sentence people see; nothing else of the error leaves the process.
+// RetryAfter is how long the other side asked us to wait; 0 when it did not.
 type Error struct {
-	Class   Class
-	Op      string
-	Reason  string
-	Message string
-	Err     error
+	Class      Class
+	Op         string
+	Reason     string
+	Message    string
+	RetryAfter time.Duration
+	Err        error
 }
 
 // E makes an Error. op is "package.Function"; err may be nil.
@@ -40,6 +43,12 @@ func E(op string, class Class, reason string, err error) *Error {
 // WithMessage sets the sentence that people see and returns e.
 func (e *Error) WithMessage(message string) *Error {
 	e.Message = message
+	return e
+}
+
+// WithRetryAfter sets how long the other side asked us to wait and returns e.
+func (e *Error) WithRetryAfter(wait time.Duration) *Error {
+	e.RetryAfter = wait
 	return e
 }
 
@@ -89,6 +98,15 @@ func ReasonOf(err error) string {
 		current = classified.Err
 	}
 	return string(ClassOf(err))
+}
+
+// RetryAfter returns how long the other side asked us to wait, 0 when it did not.
+func RetryAfter(err error) time.Duration {
+	var classified *Error
+	if errors.As(err, &classified) {
+		return classified.RetryAfter
+	}
+	return 0
 }
 
 // Is reports whether err is of the class.
