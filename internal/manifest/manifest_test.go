@@ -1,7 +1,6 @@
 package manifest_test
 
 import (
-	"os"
 	"path/filepath"
 	"testing"
 	"time"
@@ -21,10 +20,20 @@ func TestCheckFindsWhatIsWrong(t *testing.T) {
 	route := []manifest.Route{{Method: "GET", Path: "/api/x"}}
 	sound := manifest.Function{Name: "a", Trigger: manifest.Trigger{Routes: route}, Memory: 128, Timeout: time.Second}
 	tests := map[string]func(*manifest.Function){
-		"a doubled name and route":  func(*manifest.Function) {},
-		"a function nobody starts":  func(f *manifest.Function) { f.Name = "b"; f.Trigger = manifest.Trigger{} },
-		"a timeout beyond Lambda's": func(f *manifest.Function) { f.Name = "b"; f.Trigger.Routes = nil; f.Trigger.OnDeploy = true; f.Timeout = time.Hour },
-		"too little memory":         func(f *manifest.Function) { f.Name = "b"; f.Trigger.Routes = nil; f.Trigger.OnDeploy = true; f.Memory = 1 },
+		"a doubled name and route": func(*manifest.Function) {},
+		"a function nobody starts": func(f *manifest.Function) { f.Name = "b"; f.Trigger = manifest.Trigger{} },
+		"a timeout beyond Lambda's": func(f *manifest.Function) {
+			f.Name = "b"
+			f.Trigger.Routes = nil
+			f.Trigger.OnDeploy = true
+			f.Timeout = time.Hour
+		},
+		"too little memory": func(f *manifest.Function) {
+			f.Name = "b"
+			f.Trigger.Routes = nil
+			f.Trigger.OnDeploy = true
+			f.Memory = 1
+		},
 	}
 	for name, spoil := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -59,9 +68,6 @@ func TestEveryFunctionHasItsFolder(t *testing.T) {
 	})
 	if diff := cmp.Diff(rows, folders, sorted); diff != "" {
 		t.Errorf("manifest and functions/ differ (-manifest +folders):\n%s", diff)
-	}
-	if _, err := os.Stat("../../functions"); err != nil {
-		t.Error(err)
 	}
 }
 

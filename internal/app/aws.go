@@ -1,0 +1,76 @@
+package app
+
+import (
+	"context"
+	"encoding/json"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	awsconfig "github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
+
+	"github.com/skyledger/skyledger/internal/fault"
+)
+
+// tickMessage is the body of a queued tick.
+type tickMessage struct {
+	Tick time.Time `json:"tick"`
+}
+
+// sqsQueue is ingest's queue on SQS.
+type sqsQueue struct {
+	client *sqs.Client
+	url    string
+}
+
+// Later sends the tick with a delay of whole seconds.
+func (q sqsQueue) Later(ctx context.Context, tick time.Time, delay time.Duration) error {
+	body, err := json.Marshal(tickMessage{Tick: tick})
+	if err != nil {
+		return fault.E("app.Later", fault.Internal, "", err)
+	}
+	_, err = q.client.SendMessage(ctx, &sqs.SendMessageInput{
+		QueueUrl: aws.String(q.url), MessageBody: aws.String(string(body)),
+		DelaySeconds: int32(delay / time.Second),
+	})
+	if err != nil {
+		return fault.E("app.Later", fault.Unavailable, "queue", err)
+	}
+	return nil
+}
+
+func newSQSQueue(ctx context.Context, url string) (sqsQueue, error) {
+	settings, err := awsconfig.LoadDefaultConfig(ctx)
+	if err != nil {
+		return sqsQueue{}, fault.E("app.newSQSQueue", fault.Internal, "aws_config", err)
+	}
+	return sqsQueue{client: sqs.NewFromConfig(settings), url: url}, nil
+}
+
+// databasePassword returns how the database's password is read, nil when it is
+// part of DATABASE_URL. It is called for each connection after a refused login,
+// so a rotated secret is picked up without a restart.
+func (r *Runtime) databasePassword(ctx context.Context) (func(context.Context) (string, error), error) {
+	if r.Config.DatabaseSecret == "" {
+		return nil, nil
+	}
+	settings, err := awsconfig.LoadDefaultConfig(ctx)
+	if err != nil {
+		return nil, fault.E("app.databasePassword", fault.Internal, "aws_config", err)
+	}
+	client := secretsmanager.NewFromConfig(settings)
+	return func(ctx context.Context) (string, error) {
+		value, err := client.GetSecretValue(ctx, &secretsmanager.GetSecretValueInput{SecretId: aws.String(r.Config.DatabaseSecret)})
+		if err != nil {
+			return "", fault.E("app.databasePassword", fault.Unavailable, "secret", err)
+		}
+		var secret struct {
+			Password string `json:"password"`
+		}
+		if err := json.Unmarshal([]byte(aws.ToString(value.SecretString)), &secret); err != nil {
+			return "", fault.E("app.databasePassword", fault.Internal, "secret_shape", err)
+		}
+		return secret.Password, nil
+	}, nil
+}

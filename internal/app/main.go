@@ -1,0 +1,61 @@
+package app
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"text/tabwriter"
+	"time"
+
+	"github.com/aws/aws-lambda-go/lambda"
+
+	"github.com/skyledger/skyledger/internal/config"
+	"github.com/skyledger/skyledger/internal/manifest"
+	"github.com/skyledger/skyledger/internal/telemetry"
+)
+
+// Build makes a function's handler from the process's runtime.
+type Build func(ctx context.Context, runtime *Runtime) (lambda.Handler, error)
+
+// Main is the whole of a function's main: it reads the settings, builds the
+// handler and serves Lambda's runtime. It does not return. With --help it
+// prints what the function is for and its settings.
+func Main(name string, build Build) {
+	function, found := manifest.Find(name)
+	if !found {
+		fail(fmt.Errorf("%s is not in the manifest", name))
+	}
+	if len(os.Args) > 1 {
+		fmt.Printf("%s %s.\n\nSettings, from the environment:\n", function.Name, function.Purpose)
+		PrintSettings(os.Stdout)
+		return
+	}
+	settings, err := config.Load(os.Environ())
+	if err != nil {
+		fail(err)
+	}
+	logger, err := telemetry.NewLogger(os.Stdout, settings.LogLevel)
+	if err != nil {
+		fail(err)
+	}
+	handler, err := build(context.Background(), &Runtime{Config: settings, Logger: logger, Clock: time.Now})
+	if err != nil {
+		fail(err)
+	}
+	lambda.StartHandler(handler)
+}
+
+func fail(err error) {
+	fmt.Fprintln(os.Stderr, err)
+	os.Exit(2)
+}
+
+// PrintSettings writes every setting with its default, unit and meaning.
+func PrintSettings(w io.Writer) {
+	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	for _, setting := range config.Describe() {
+		fmt.Fprintf(table, "  %s\t%s\t%s\t%s\n", setting.Name, setting.Default, setting.Unit, setting.Help)
+	}
+	table.Flush()
+}

@@ -1,0 +1,113 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+	"go.uber.org/zap"
+
+	"github.com/skyledger/skyledger/internal/config"
+	"github.com/skyledger/skyledger/internal/ingest"
+	"github.com/skyledger/skyledger/internal/rawlog"
+	"github.com/skyledger/skyledger/internal/store"
+	"github.com/skyledger/skyledger/internal/telemetry"
+)
+
+// Runtime holds what the functions of one process share: settings, logger,
+// clock, and connections that are opened when the first function asks.
+type Runtime struct {
+	Config config.Config
+	Logger *zap.Logger
+	Clock  func() time.Time
+	// Queue carries the minute's later ticks; nil uses SQS at TICK_QUEUE_URL.
+	Queue ingest.Queue
+
+	mu      sync.Mutex
+	store   *store.Store
+	log     *rawlog.Log
+	redis   *redis.Client
+	metrics map[string]*telemetry.Metrics
+}
+
+// Metrics returns the metrics of a function, the same ones on every call.
+func (r *Runtime) Metrics(function string) *telemetry.Metrics {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.metrics == nil {
+		r.metrics = map[string]*telemetry.Metrics{}
+	}
+	if r.metrics[function] == nil {
+		r.metrics[function] = telemetry.NewMetrics(r.Logger, function, r.Clock)
+	}
+	return r.metrics[function]
+}
+
+// Store returns the database. It does not connect: a database that is away is
+// an error of the statement, not of the start.
+func (r *Runtime) Store(ctx context.Context) (*store.Store, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.store != nil {
+		return r.store, nil
+	}
+	password, err := r.databasePassword(ctx)
+	if err != nil {
+		return nil, err
+	}
+	r.store, err = store.Open(ctx, store.Options{
+		URL: r.Config.DatabaseURL, Schema: r.Config.DatabaseSchema, MaxConns: r.Config.DatabasePoolSize,
+		Password: password, Logger: r.Logger,
+	})
+	return r.store, err
+}
+
+// Log returns the log of bodies.
+func (r *Runtime) Log(ctx context.Context) (*rawlog.Log, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.log != nil {
+		return r.log, nil
+	}
+	var err error
+	r.log, err = openLog(ctx, r)
+	return r.log, err
+}
+
+// Redis returns the cache's client. It does not connect.
+func (r *Runtime) Redis() (*redis.Client, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.redis != nil {
+		return r.redis, nil
+	}
+	options, err := redis.ParseURL(r.Config.RedisURL)
+	if err != nil {
+		// The error of ParseURL may hold the password.
+		return nil, errors.New("REDIS_URL is not a Redis URL: redis://[user:password@]host:port/db")
+	}
+	// The live view has its own bound of 50 ms and the database behind it.
+	options.MaxRetries = -1
+	options.DialTimeout = time.Second
+	r.redis = redis.NewClient(options)
+	return r.redis, nil
+}
+
+// Close closes what was opened.
+func (r *Runtime) Close() error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	var failures []error
+	if r.store != nil {
+		r.store.Close()
+	}
+	if r.log != nil {
+		failures = append(failures, r.log.Close())
+	}
+	if r.redis != nil {
+		failures = append(failures, r.redis.Close())
+	}
+	return errors.Join(failures...)
+}

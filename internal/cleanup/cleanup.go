@@ -1,0 +1,173 @@
+package cleanup
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/skyledger/skyledger/internal/fault"
+	"github.com/skyledger/skyledger/internal/rawlog"
+	"github.com/skyledger/skyledger/internal/store"
+	"github.com/skyledger/skyledger/internal/telemetry"
+)
+
+// Store is what cleanup does to the database.
+type Store interface {
+	Head(ctx context.Context) (store.Head, error)
+	EnsurePartitions(ctx context.Context, from time.Time, days int) error
+	ChunkableHours(ctx context.Context, before time.Time) ([]time.Time, error)
+	ChunkHour(ctx context.Context, hour time.Time) (store.ChunkReport, error)
+	DropPositionsBefore(ctx context.Context, cut time.Time) (int64, error)
+	DropHistoryBefore(ctx context.Context, cut time.Time, limit int) (int64, error)
+}
+
+// Log is what cleanup does to the log.
+type Log interface {
+	Compact(ctx context.Context, before time.Time, limit int) (rawlog.CompactReport, error)
+	Remove(ctx context.Context, before time.Time, limit int) (rawlog.RemoveReport, error)
+}
+
+// Options are a cleaner's parts and settings.
+type Options struct {
+	Store   Store
+	Log     Log
+	Clock   func() time.Time
+	Logger  *zap.Logger
+	Metrics *telemetry.Metrics
+
+	PartitionsAhead int
+	ChunkDelay      time.Duration // an hour becomes chunks this long after its end
+	CompactDelay    time.Duration // an hour of the log becomes one object this long after its end
+	RetainPositions time.Duration // 0 keeps them
+	RetainHistory   time.Duration // 0 keeps it
+	RetainLog       time.Duration // 0 keeps it
+}
+
+// Bounds of one run; the next run goes on.
+const (
+	hoursPerRun  = 48
+	deletePerRun = 200_000
+)
+
+// Cleaner does cleanup runs.
+type Cleaner struct{ Options }
+
+// New returns a cleaner.
+func New(options Options) *Cleaner { return &Cleaner{options} }
+
+// Report says what a run did.
+type Report struct {
+	ChunkedHours     int
+	ChunkedPositions int64
+	CompactedHours   int
+	RemovedHours     int   // of the log
+	DroppedRows      int64 // of the database
+	DroppedDays      int64 // partitions of positions
+}
+
+// Run does every step once. A step that fails does not keep the others from
+// their turn; the error joins what failed.
+//
+// Time is the newest snapshot's where there is one: a recording of last year is
+// not past its retention because it is played today.
+func (c *Cleaner) Run(ctx context.Context) (Report, error) {
+	started := time.Now()
+	var report Report
+	var failures []error
+	now := c.Clock()
+	head, err := c.Store.Head(ctx)
+	if err != nil {
+		failures = append(failures, err)
+	}
+	newest := head.Snapshot
+	if newest.IsZero() {
+		newest = now
+	}
+	steps := []func() error{
+		func() error { return c.Store.EnsurePartitions(ctx, newest, c.PartitionsAhead) },
+		func() error { return c.chunk(ctx, newest, &report) },
+		func() error { return c.compact(ctx, newest, &report) },
+		func() error { return c.retain(ctx, newest, &report) },
+	}
+	if err == nil {
+		for _, step := range steps {
+			if ctx.Err() != nil {
+				failures = append(failures, ctx.Err())
+				break
+			}
+			if err := step(); err != nil {
+				failures = append(failures, err)
+			}
+		}
+	}
+	err = errors.Join(failures...)
+	c.emit(ctx, report, started, err)
+	return report, err
+}
+
+func (c *Cleaner) chunk(ctx context.Context, newest time.Time, report *Report) error {
+	hours, err := c.Store.ChunkableHours(ctx, newest.Add(-c.ChunkDelay))
+	if err != nil {
+		return err
+	}
+	for i, hour := range hours {
+		if i == hoursPerRun || ctx.Err() != nil {
+			break
+		}
+		chunked, err := c.Store.ChunkHour(ctx, hour)
+		if err != nil {
+			return err
+		}
+		report.ChunkedHours++
+		report.ChunkedPositions += chunked.Positions
+		c.Logger.Debug("hour became chunks", zap.Time("hour", hour), zap.Int64("positions", chunked.Positions))
+	}
+	return nil
+}
+
+func (c *Cleaner) compact(ctx context.Context, newest time.Time, report *Report) error {
+	compacted, err := c.Log.Compact(ctx, newest.Add(-c.CompactDelay), hoursPerRun)
+	report.CompactedHours += compacted.Hours
+	return err
+}
+
+func (c *Cleaner) retain(ctx context.Context, newest time.Time, report *Report) error {
+	var failures []error
+	if c.RetainPositions > 0 {
+		days, err := c.Store.DropPositionsBefore(ctx, newest.Add(-c.RetainPositions))
+		report.DroppedDays += days
+		failures = append(failures, err)
+	}
+	if c.RetainHistory > 0 {
+		rows, err := c.Store.DropHistoryBefore(ctx, newest.Add(-c.RetainHistory), deletePerRun)
+		report.DroppedRows += rows
+		failures = append(failures, err)
+	}
+	if c.RetainLog > 0 {
+		removed, err := c.Log.Remove(ctx, newest.Add(-c.RetainLog), hoursPerRun)
+		report.RemovedHours += removed.Hours
+		failures = append(failures, err)
+	}
+	return errors.Join(failures...)
+}
+
+func (c *Cleaner) emit(ctx context.Context, report Report, started time.Time, err error) {
+	count := func(n int64) telemetry.Value { return telemetry.Value{Value: float64(n), Unit: telemetry.Count} }
+	values := map[string]telemetry.Value{
+		"chunked_hours":     count(int64(report.ChunkedHours)),
+		"chunked_positions": count(report.ChunkedPositions),
+		"compacted_hours":   count(int64(report.CompactedHours)),
+		"removed_hours":     count(int64(report.RemovedHours)),
+		"dropped_rows":      count(report.DroppedRows),
+		"dropped_days":      count(report.DroppedDays),
+		"cleanup_ms":        {Value: float64(time.Since(started).Milliseconds()), Unit: telemetry.Milliseconds},
+	}
+	outcome, fields := "done", []zap.Field(nil)
+	if err != nil {
+		outcome, fields = string(fault.ClassOf(err)), []zap.Field{zap.Error(err)}
+		values["errors"] = count(1)
+	}
+	c.Metrics.Emit(ctx, "cleanup", outcome, values, fields...)
+}

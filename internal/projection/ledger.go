@@ -1,0 +1,66 @@
+package projection
+
+import (
+	"time"
+
+	"github.com/skyledger/skyledger/internal/store"
+)
+
+// TickLength is the cadence of the feed and of the ledger.
+const TickLength = 15 * time.Second
+
+// ReasonNotRun is the reason of a tick for which no run was made: the recorder
+// was not running, or the recording has nothing for it.
+const ReasonNotRun = "not_run"
+
+// ReasonSuspicious is the reason of a tick whose snapshot is held.
+const ReasonSuspicious = "suspicious"
+
+func snapshotRow(in Input, held bool) store.SnapshotRow {
+	row := store.SnapshotRow{
+		At: in.Snapshot.UpdateTimestamp, Received: in.Record.Received,
+		Bytes: in.Record.Bytes, Hash: in.Record.Hash[:],
+		Clients: in.Snapshot.ConnectedClients, UniqueUsers: in.Snapshot.UniqueUsers,
+		Pilots: len(in.Snapshot.Pilots), Controllers: len(in.Snapshot.Controllers),
+		ATIS: len(in.Snapshot.ATIS), Prefiles: len(in.Snapshot.Prefiles),
+		Rejected: map[string]int{}, Duplicates: map[string]int{}, Drift: in.Snapshot.Drift,
+		Suspicious: held,
+	}
+	for _, reject := range in.Snapshot.Rejects {
+		row.Rejected[reject.Kind.String()+"."+reject.Reason] += reject.Count
+	}
+	for kind, count := range in.Snapshot.Duplicates {
+		row.Duplicates[kind.String()] += count
+	}
+	if row.Drift == nil {
+		row.Drift = map[string]int{}
+	}
+	return row
+}
+
+func ledgerRows(in Input, held bool, newest time.Time) (store.TickRow, []store.TickRow) {
+	row := store.TickRow{
+		Tick: in.Record.Tick, Outcome: in.Outcome, Snapshot: in.Snapshot.UpdateTimestamp,
+		Received: in.Record.Received, Bytes: in.Record.Bytes, Hash: in.Record.Hash[:],
+	}
+	if held {
+		row.Reason = ReasonSuspicious
+	}
+	return row, MissingTicks(newest, in.Record.Tick)
+}
+
+// MissingTicks returns the rows of the ticks strictly between two ticks; none
+// when the first is zero, for then the ledger begins.
+func MissingTicks(newest, tick time.Time) []store.TickRow {
+	if newest.IsZero() {
+		return nil
+	}
+	var rows []store.TickRow
+	for missed := newest.Add(TickLength); missed.Before(tick); missed = missed.Add(TickLength) {
+		rows = append(rows, store.TickRow{Tick: missed, Outcome: store.Missing, Reason: ReasonNotRun})
+	}
+	return rows
+}
+
+// TickOf returns the tick that a moment belongs to.
+func TickOf(moment time.Time) time.Time { return moment.UTC().Truncate(TickLength) }
