@@ -1,0 +1,47 @@
+# Skyledger's targets. `make help` lists them.
+FUNCTIONS := $(notdir $(wildcard functions/*))
+LINTER    := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.5.0
+FUZZTIME  ?= 10s
+
+.PHONY: help run test build lint verify fuzz bench soak clean
+
+help: ## list the targets
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+run: ## record: the whole system in one process, on 127.0.0.1:8080
+	go run ./infra/local
+
+test: ## every test, against a real PostgreSQL and Redis
+	go test -timeout 20m ./...
+
+build: ## the functions as Lambda runs them: build/<function>/bootstrap
+	@for name in $(FUNCTIONS); do \
+		echo "build/$$name/bootstrap"; \
+		GOOS=linux GOARCH=$${GOARCH:-arm64} CGO_ENABLED=0 go build -trimpath -tags lambda.norpc -ldflags '-s -w' -o build/$$name/bootstrap ./functions/$$name || exit 1; \
+	done
+
+lint: ## gofmt and golangci-lint, with the reasons in .golangci.yaml
+	@test -z "$$(gofmt -l .)" || { gofmt -l .; echo "these files are not gofmt'ed"; exit 1; }
+	@command -v golangci-lint >/dev/null || go install $(LINTER)
+	@PATH="$$PATH:$$(go env GOPATH)/bin" golangci-lint run ./...
+
+verify: ## regenerate every generated file and fail on a difference
+	go generate ./...
+	git diff --exit-code -- '*.go' '*.csv' '*.yaml' '*.json' go.mod go.sum
+
+fuzz: ## every fuzz test for a short time each (FUZZTIME=10s)
+	@for package in $$(git grep -l '^func Fuzz' -- '*_test.go' | xargs -n1 dirname | sort -u); do \
+		for name in $$(grep -ho '^func Fuzz[A-Za-z0-9]*' $$package/*_test.go | sed 's/func //'); do \
+			echo "$$package $$name"; \
+			go test ./$$package -run '^$$' -fuzz "^$$name\$$" -fuzztime $(FUZZTIME) || exit 1; \
+		done; \
+	done
+
+bench: ## speed beside its limits, one table; also build/bench.json
+	go run ./infra/bench
+
+soak: ## a day of snapshots, compressed: memory, files and invariants
+	go test -tags soak -timeout 30m -run Soak -v ./internal/faulttest
+
+clean: ## remove what build and bench made
+	rm -rf build
