@@ -30,14 +30,14 @@ func (c *Client) where(ctx context.Context) addresses {
 	c.addressing.Lock() // so that callers side by side ask once
 	defer c.addressing.Unlock()
 	known := c.addresses
-	now := c.options.Now()
+	now := c.options.Clock()
 	if now.Before(known.expires) {
 		return known
 	}
 	fresh, err := c.status(ctx)
 	fresh.expires = now.Add(addressesLast)
 	if err != nil {
-		c.options.Log.Warn("status.json cannot be read; the last known addresses stand",
+		c.options.Logger.Warn("status.json cannot be read; the last known addresses stand",
 			zap.String("reason", fault.ReasonOf(err)), zap.Error(err))
 		fresh.expires = now.Add(addressesRetry)
 	}
@@ -59,7 +59,7 @@ func (c *Client) where(ctx context.Context) addresses {
 // status reads status.json. An address it lacks, or one that is no http URL, is "".
 func (c *Client) status(ctx context.Context) (addresses, error) {
 	const op = "vatsim.Client.status"
-	ctx, cancel := context.WithTimeout(ctx, min(statusDeadline, c.options.Deadline/2))
+	ctx, cancel := context.WithTimeout(ctx, min(statusDeadline, c.options.Timeout/2))
 	defer cancel()
 	fetched, err := c.attemptWithin(ctx, op, c.options.StatusURL, '{', min(maxStatus, c.options.MaxBody))
 	if err != nil {

@@ -92,7 +92,7 @@ func (c *Client) request(ctx context.Context, op, url string) (_ *http.Request, 
 func (c *Client) fetched(response *http.Response, url string) Fetched {
 	header := response.Header
 	fetched := Fetched{
-		Received:  c.options.Now(),
+		Received:  c.options.Clock(),
 		ETag:      header.Get("ETag"),
 		url:       url,
 		validator: validator{etag: header.Get("ETag"), lastModified: header.Get("Last-Modified")},
@@ -106,7 +106,7 @@ func (c *Client) fetched(response *http.Response, url string) Fetched {
 // statusFault is the error of an answer that is neither 200 nor an expected 304.
 func (c *Client) statusFault(op string, response *http.Response) error {
 	reason := "http_" + strconv.Itoa(response.StatusCode)
-	wait := min(retryAfter(response.Header, c.options.Now()), c.options.MaxWait)
+	wait := min(retryAfter(response.Header, c.options.Clock()), c.options.MaxWait)
 	class := fault.Upstream
 	if response.StatusCode == http.StatusTooManyRequests {
 		class = fault.Throttled
@@ -155,7 +155,7 @@ func (c *Client) checkShape(op string, body []byte, first byte) error {
 		return nil
 	}
 	if reason == "html" || reason == "not_json" {
-		c.options.Log.Warn("the feed's answer is no JSON", zap.String("operation", op),
+		c.options.Logger.Warn("the feed's answer is no JSON", zap.String("operation", op),
 			zap.String("reason", reason), zap.ByteString("beginning", text[:min(len(text), loggedBytes)]))
 	}
 	return fault.E(op, fault.Upstream, reason, nil)

@@ -27,22 +27,22 @@ const (
 // memory it may take. Zero values get the defaults named here.
 type ClientOptions struct {
 	StatusURL       string // of status.json; DefaultStatusURL
-	NetworkURL      string // while status.json cannot be read; VATSIM's own, if StatusURL is VATSIM's own
+	NetworkURL      string // while status.json cannot be read; DefaultNetworkURL, but only beside DefaultStatusURL
 	TransceiversURL string // likewise
 
 	Version string // of Skyledger, for the User-Agent; "dev"
 	Contact string // an address or URL for the User-Agent; none
 
-	Deadline time.Duration // for one call, all attempts included; 10 s
-	Stall    time.Duration // an answer that sends no byte for so long is cut, twice as long before its first; 3 s
-	MaxWire  int64         // bytes of a body as sent; 16 MiB
-	MaxBody  int64         // bytes of a body after decompression; 32 MiB
-	MaxWait  time.Duration // longest Retry-After that is honoured; 5 min
+	Timeout time.Duration // for one call, all attempts included; 10 s
+	Stall   time.Duration // an answer that sends no byte for so long is cut, twice as long before its first; 3 s
+	MaxWire int64         // bytes of a body as sent; 16 MiB
+	MaxBody int64         // bytes of a body after decompression; 32 MiB
+	MaxWait time.Duration // longest Retry-After that is honoured; 5 min
 
 	Policy    *fault.Policy     // fault.FeedPolicy
 	Transport http.RoundTripper // must not decompress; one of the client's own
-	Now       func() time.Time  // time.Now
-	Log       *zap.Logger       // none
+	Clock     func() time.Time  // time.Now
+	Logger    *zap.Logger       // none
 }
 
 // Client fetches the feed's bodies, conditionally, compressed and within bounds.
@@ -80,13 +80,9 @@ type Fetched struct {
 
 // NewClient returns a client; it asks nothing yet.
 func NewClient(options ClientOptions) *Client {
-	if options.StatusURL == "" || options.StatusURL == DefaultStatusURL {
-		options.StatusURL = DefaultStatusURL
-		options.NetworkURL = cmp.Or(options.NetworkURL, DefaultNetworkURL)
-		options.TransceiversURL = cmp.Or(options.TransceiversURL, DefaultTransceiversURL)
-	}
+	options.fallbacks()
 	options.Version = cmp.Or(options.Version, "dev")
-	options.Deadline = cmp.Or(options.Deadline, 10*time.Second)
+	options.Timeout = cmp.Or(options.Timeout, 10*time.Second)
 	options.Stall = cmp.Or(options.Stall, 3*time.Second)
 	options.MaxWire = cmp.Or(options.MaxWire, 16<<20)
 	options.MaxBody = cmp.Or(options.MaxBody, 32<<20)
@@ -97,11 +93,11 @@ func NewClient(options ClientOptions) *Client {
 	if options.Transport == nil {
 		options.Transport = newTransport()
 	}
-	if options.Now == nil {
-		options.Now = time.Now
+	if options.Clock == nil {
+		options.Clock = time.Now
 	}
-	if options.Log == nil {
-		options.Log = zap.NewNop()
+	if options.Logger == nil {
+		options.Logger = zap.NewNop()
 	}
 	return &Client{
 		options:    options,
@@ -109,6 +105,24 @@ func NewClient(options ClientOptions) *Client {
 		http:       &http.Client{Transport: options.Transport},
 		validators: make(map[string]validator),
 		sizes:      make(map[string]int),
+	}
+}
+
+// fallbacks settles where the bodies are while status.json cannot be read. One
+// that is not VATSIM's belongs to a recorded or simulated feed, or to a test:
+// falling back to VATSIM's own data would mix real history into it.
+func (o *ClientOptions) fallbacks() {
+	o.StatusURL = cmp.Or(o.StatusURL, DefaultStatusURL)
+	if o.StatusURL == DefaultStatusURL {
+		o.NetworkURL = cmp.Or(o.NetworkURL, DefaultNetworkURL)
+		o.TransceiversURL = cmp.Or(o.TransceiversURL, DefaultTransceiversURL)
+		return
+	}
+	if o.NetworkURL == DefaultNetworkURL {
+		o.NetworkURL = ""
+	}
+	if o.TransceiversURL == DefaultTransceiversURL {
+		o.TransceiversURL = ""
 	}
 }
 
@@ -177,7 +191,7 @@ func (c *Client) fetch(ctx context.Context, op string, first byte, pick func(add
 	if err := c.held(op); err != nil {
 		return Fetched{}, err
 	}
-	ctx, cancel := context.WithTimeout(ctx, c.options.Deadline)
+	ctx, cancel := context.WithTimeout(ctx, c.options.Timeout)
 	defer cancel()
 
 	url := pick(c.where(ctx))
@@ -198,7 +212,7 @@ func (c *Client) fetch(ctx context.Context, op string, first byte, pick func(add
 // held returns the error of a call that the feed has asked us not to make.
 func (c *Client) held(op string) error {
 	c.mu.Lock()
-	wait := c.holdUntil.Sub(c.options.Now())
+	wait := c.holdUntil.Sub(c.options.Clock())
 	c.mu.Unlock()
 	if wait <= 0 {
 		return nil
@@ -210,7 +224,7 @@ func (c *Client) held(op string) error {
 func (c *Client) hold(wait time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if until := c.options.Now().Add(wait); until.After(c.holdUntil) {
+	if until := c.options.Clock().Add(wait); until.After(c.holdUntil) {
 		c.holdUntil = until
 	}
 }

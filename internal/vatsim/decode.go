@@ -155,3 +155,15 @@ func syntaxFault(op string, body []byte, err error) error {
 		return fault.E(op, fault.Upstream, "not_json", nil)
 	}
 }
+
+// Malformed reports whether an error of the client or of a decoder means that
+// a body came and was none of the feed's, and not that nothing came.
+func Malformed(err error) bool {
+	switch fault.ReasonOf(err) {
+	case "empty", "html", "truncated", "not_json", "not_object", "section_type", "no_timestamp",
+		"too_large", "gzip", "encoding":
+		return fault.Is(err, fault.Upstream)
+	default:
+		return false
+	}
+}

@@ -2,13 +2,20 @@ package vatsim
 
 import "slices"
 
-// DecodeStations reads a transceivers body in one pass. Rejects counts what was
-// left out, by reason: whole stations ("callsign_invalid") and single radios
-// ("transceiver_latitude_range"), whose station is kept. Of several rows for one
-// callsign the one with most radios is kept and the others are counted as
-// "duplicate". A body that is not one complete JSON array is a fault.Upstream
-// error with the reasons that Decode has.
-func DecodeStations(body []byte) (stations []Station, rejects map[string]int, err error) {
+// DecodeStations reads a transceivers body in one pass. What is wrong in it is
+// left out: stations without a callsign, and single radios whose station is
+// kept. Of several rows for one callsign the one with most radios is kept. A
+// body that is not one complete JSON array is a fault.Upstream error with the
+// reasons that Decode has.
+func DecodeStations(body []byte) ([]Station, error) {
+	stations, _, err := DecodeStationsCounted(body)
+	return stations, err
+}
+
+// DecodeStationsCounted is DecodeStations that also counts what was left out, by
+// reason: stations ("callsign_invalid", "duplicate") and radios
+// ("transceiver_latitude_range").
+func DecodeStationsCounted(body []byte) (stations []Station, rejects map[string]int, err error) {
 	d := stationDecoder{decoder: newDecoder(body), rejects: make(map[string]int)}
 	if err := d.all(); err != nil {
 		return nil, nil, syntaxFault("vatsim.DecodeStations", body, err)
