@@ -1,0 +1,168 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/stdlib"
+	"github.com/pressly/goose/v3"
+
+	"github.com/skyledger/skyledger/internal/fault"
+	"github.com/skyledger/skyledger/migrations"
+)
+
+// DefaultSchema is where the tables are unless somebody chose otherwise.
+const DefaultSchema = "sky"
+
+// versionTable is goose's table of applied migrations, one in each schema.
+const versionTable = "schema_version"
+
+// lockMigrate and its fellows are the first halves of our advisory locks; the
+// second is the schema.
+const (
+	lockMigrate  = 7_590_001
+	lockMaintain = 7_590_002
+)
+
+// Migrate brings a schema to this program's version, creating what is missing,
+// and makes it record source. Run at once from several places, one works and
+// the others wait. The first schema migrated in a database becomes the role's
+// default and the one that people's views show; another one is prepared beside
+// it, for SwapSchema. A database that records another source is refused with a
+// fault.Conflict and left as it is.
+func Migrate(ctx context.Context, url, schema, source string) error {
+	const op = "store.Migrate"
+	config, err := pgx.ParseConfig(url)
+	if err != nil {
+		return fault.E(op, fault.Invalid, "database_url", err).WithMessage("The database's URL cannot be read.")
+	}
+	config.RuntimeParams["application_name"] = "skyledger migrate"
+	config.RuntimeParams["search_path"] = pgx.Identifier{schema}.Sanitize()
+	conn, err := pgx.ConnectConfig(ctx, config)
+	if err != nil {
+		return classify(op, err)
+	}
+	defer closeQuietly(conn)
+	// Held by the connection and not by a transaction: goose works on others.
+	if _, err := conn.Exec(ctx, `SELECT pg_advisory_lock($1, 0)`, lockMigrate); err != nil {
+		return classify(op, err)
+	}
+	if err := migrateLocked(ctx, conn, schema, source); err != nil {
+		return classify(op, err)
+	}
+	return nil
+}
+
+func closeQuietly(conn *pgx.Conn) { _ = conn.Close(context.Background()) }
+
+func migrateLocked(ctx context.Context, conn *pgx.Conn, schema, source string) error {
+	if err := checkSourceBefore(ctx, conn, source); err != nil {
+		return err
+	}
+	if _, err := conn.Exec(ctx, `CREATE SCHEMA IF NOT EXISTS `+pgx.Identifier{schema}.Sanitize()); err != nil {
+		return err
+	}
+	if err := migrateTables(ctx, conn.Config()); err != nil {
+		return err
+	}
+	if _, err := conn.Exec(ctx, `INSERT INTO source (name) VALUES ($1) ON CONFLICT DO NOTHING`, source); err != nil {
+		return err
+	}
+	active, err := activeSchema(ctx, conn)
+	if err != nil || (active != "" && active != schema) {
+		return err
+	}
+	return pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error {
+		if active == "" {
+			if err := makeDefault(ctx, tx, schema); err != nil {
+				return err
+			}
+		}
+		return replaceViews(ctx, tx)
+	})
+}
+
+// checkSourceBefore refuses a database of another source before anything in it
+// is touched.
+func checkSourceBefore(ctx context.Context, conn *pgx.Conn, wanted string) error {
+	var exists bool
+	if err := conn.QueryRow(ctx, `SELECT to_regclass('source') IS NOT NULL`).Scan(&exists); err != nil || !exists {
+		return err
+	}
+	var source string
+	err := conn.QueryRow(ctx, `SELECT name FROM source`).Scan(&source)
+	switch {
+	case errors.Is(err, pgx.ErrNoRows):
+		return nil
+	case err == nil && source != wanted:
+		return otherSource("store.Migrate", &source, wanted)
+	default:
+		return err
+	}
+}
+
+func migrateTables(ctx context.Context, config *pgx.ConnConfig) error {
+	db := stdlib.OpenDB(*config)
+	defer func() { _ = db.Close() }()
+	provider, err := goose.NewProvider(goose.DialectPostgres, db, migrations.Tables,
+		goose.WithTableName(versionTable), goose.WithDisableGlobalRegistry(true))
+	if err != nil {
+		return err
+	}
+	_, err = provider.Up(ctx)
+	return err
+}
+
+// latestMigration returns the version this program needs.
+func latestMigration() (int64, error) {
+	entries, err := migrations.Tables.ReadDir(".")
+	if err != nil {
+		return 0, err
+	}
+	var latest int64
+	for _, entry := range entries {
+		version, err := goose.NumericComponent(entry.Name())
+		if err != nil {
+			return 0, fault.E("store.latestMigration", fault.Internal, "migration_name", err)
+		}
+		latest = max(latest, version)
+	}
+	return latest, nil
+}
+
+// activeSchema returns the schema that is the role's default in this database,
+// or "" when none was made so yet.
+func activeSchema(ctx context.Context, conn *pgx.Conn) (string, error) {
+	var setting string
+	err := conn.QueryRow(ctx, `
+		SELECT coalesce(max(substr(c.setting, length('search_path=') + 1)), '')
+		FROM pg_db_role_setting s
+		CROSS JOIN LATERAL unnest(s.setconfig) AS c(setting)
+		WHERE s.setdatabase = (SELECT oid FROM pg_database WHERE datname = current_database())
+		  AND s.setrole = (SELECT oid FROM pg_roles WHERE rolname = current_user)
+		  AND c.setting LIKE 'search\_path=%'`).Scan(&setting)
+	first, _, _ := strings.Cut(setting, ",")
+	return strings.Trim(strings.TrimSpace(first), `"`), err
+}
+
+// makeDefault puts the schema first in the role's search_path, with the views
+// behind it for people's convenience.
+func makeDefault(ctx context.Context, tx pgx.Tx, schema string) error {
+	var database string
+	if err := tx.QueryRow(ctx, `SELECT current_database()`).Scan(&database); err != nil {
+		return err
+	}
+	_, err := tx.Exec(ctx, fmt.Sprintf(`ALTER ROLE CURRENT_USER IN DATABASE %s SET search_path = %s, skyledger, public`,
+		pgx.Identifier{database}.Sanitize(), pgx.Identifier{schema}.Sanitize()))
+	return err
+}
+
+// replaceViews makes people's views show the tables of the schema that is first
+// in the transaction's search_path.
+func replaceViews(ctx context.Context, tx pgx.Tx) error {
+	_, err := tx.Exec(ctx, migrations.Views, pgx.QueryExecModeSimpleProtocol)
+	return err
+}

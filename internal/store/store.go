@@ -1,0 +1,191 @@
+package store
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgtype"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"go.uber.org/zap"
+
+	"github.com/skyledger/skyledger/internal/fault"
+)
+
+// Store is the product's PostgreSQL. Its methods may be called from several
+// goroutines at once; their errors carry a fault class.
+type Store struct {
+	pool    *pgxpool.Pool
+	options Options
+	secret  secret
+}
+
+// Options say which database to use, and how.
+type Options struct {
+	URL string // postgres://…
+
+	// Schema holds the tables. Empty is the one that Migrate made the default
+	// for the role; a rebuild names the fresh one it fills.
+	Schema string
+
+	// Source is the feed the database must record; empty takes any.
+	Source string
+
+	// Password reads the current password from where it is kept. It is called
+	// for the first connection and again when a login is refused. nil takes
+	// what URL says.
+	Password func(ctx context.Context) (string, error)
+
+	ApplicationName  string        // as pg_stat_activity shows it; default "skyledger"
+	MaxConns         int32         // default 2
+	AcquireTimeout   time.Duration // longest wait for a connection; default 5 s
+	LockTimeout      time.Duration // longest wait of a statement for a lock; default 3 s
+	StatementTimeout time.Duration // longest statement of a commit or a reading; default 30 s
+
+	Logger *zap.Logger // default: none
+}
+
+// Open returns a store. It does not connect: a collector starts, and logs what
+// it receives, while its database is down. Every new connection is checked
+// before its first use; a schema that is older than this program, or of another
+// source, is refused with an error that says so. Ping checks at once.
+func Open(ctx context.Context, options Options) (*Store, error) {
+	const op = "store.Open"
+	options.ApplicationName = cmp.Or(options.ApplicationName, "skyledger")
+	options.MaxConns = cmp.Or(options.MaxConns, 2)
+	options.AcquireTimeout = cmp.Or(options.AcquireTimeout, 5*time.Second)
+	options.LockTimeout = cmp.Or(options.LockTimeout, 3*time.Second)
+	options.StatementTimeout = cmp.Or(options.StatementTimeout, 30*time.Second)
+	options.Logger = cmp.Or(options.Logger, zap.NewNop())
+
+	config, err := pgxpool.ParseConfig(options.URL)
+	if err != nil {
+		return nil, fault.E(op, fault.Invalid, "database_url", err).WithMessage("The database's URL cannot be read.")
+	}
+	latest, err := latestMigration()
+	if err != nil {
+		return nil, err
+	}
+	s := &Store{options: options, secret: secret{read: options.Password}}
+	connection := config.ConnConfig
+	// Describing a statement once per connection, without preparing it, leaves
+	// no state on the server: connections may go through a proxy.
+	connection.DefaultQueryExecMode = pgx.QueryExecModeCacheDescribe
+	connection.RuntimeParams["application_name"] = options.ApplicationName
+	if options.Schema != "" {
+		connection.RuntimeParams["search_path"] = pgx.Identifier{options.Schema}.Sanitize()
+	}
+	connection.ConnectTimeout = cmp.Or(connection.ConnectTimeout, options.AcquireTimeout)
+	config.MaxConns = options.MaxConns
+	config.BeforeConnect = s.secret.apply
+	config.AfterConnect = func(ctx context.Context, conn *pgx.Conn) error {
+		registerTypes(conn.TypeMap())
+		return checkSchema(ctx, conn, latest, options.Source)
+	}
+	if s.pool, err = pgxpool.NewWithConfig(ctx, config); err != nil {
+		return nil, classify(op, err)
+	}
+	return s, nil
+}
+
+// Close closes every connection, waiting for those in use.
+func (s *Store) Close() { s.pool.Close() }
+
+// Ping connects, where nobody has yet, and with that checks the schema.
+func (s *Store) Ping(ctx context.Context) error {
+	return s.use(ctx, "store.Ping", func(ctx context.Context, conn *pgx.Conn) error {
+		return conn.Ping(ctx)
+	})
+}
+
+// Pool describes the pool as it is now.
+type Pool struct {
+	Size, Idle, InUse, Max int32
+}
+
+// Pool returns the number of connections.
+func (s *Store) Pool() Pool {
+	stat := s.pool.Stat()
+	return Pool{Size: stat.TotalConns(), Idle: stat.IdleConns(), InUse: stat.AcquiredConns(), Max: stat.MaxConns()}
+}
+
+// checkSchema refuses a connection to a database that this program cannot work
+// with. A schema that is newer than the program is fine: migrations only add.
+func checkSchema(ctx context.Context, conn *pgx.Conn, latest int64, wanted string) error {
+	const op = "store.checkSchema"
+	var exists bool
+	if err := conn.QueryRow(ctx, `SELECT to_regclass('`+versionTable+`') IS NOT NULL AND to_regclass('source') IS NOT NULL`).Scan(&exists); err != nil {
+		return classify(op, err)
+	}
+	if !exists {
+		return fault.E(op, fault.Unavailable, "schema_missing", nil).
+			WithMessage("The database has no tables yet: run migrate.")
+	}
+	var version int64
+	var source *string
+	err := conn.QueryRow(ctx, `SELECT (SELECT max(version_id) FROM `+versionTable+` WHERE is_applied), (SELECT name FROM source)`).Scan(&version, &source)
+	switch {
+	case err != nil:
+		return classify(op, err)
+	case version < latest:
+		return fault.E(op, fault.Unavailable, "schema_outdated", fmt.Errorf("schema version %d, need %d", version, latest)).
+			WithMessage(fmt.Sprintf("The database's tables are of version %d, this program needs %d: run migrate.", version, latest))
+	case wanted != "" && (source == nil || *source != wanted):
+		return otherSource(op, source, wanted)
+	}
+	return nil
+}
+
+func otherSource(op string, source *string, wanted string) error {
+	records := "nothing yet"
+	if source != nil {
+		records = *source
+	}
+	return fault.E(op, fault.Conflict, "other_source", fmt.Errorf("database records %q, not %q", records, wanted)).
+		WithMessage(fmt.Sprintf("This database records the source %q, not %q: give each source its own database.", records, wanted))
+}
+
+// registerTypes makes times come back in UTC, as they are everywhere else.
+func registerTypes(types *pgtype.Map) {
+	utc := &pgtype.Type{Name: "timestamptz", OID: pgtype.TimestamptzOID, Codec: &pgtype.TimestamptzCodec{ScanLocation: time.UTC}}
+	types.RegisterType(utc)
+	types.RegisterType(&pgtype.Type{Name: "_timestamptz", OID: pgtype.TimestamptzArrayOID, Codec: &pgtype.ArrayCodec{ElementType: utc}})
+}
+
+// secret keeps the password between connections and reads it again when a
+// login was refused.
+type secret struct {
+	read func(ctx context.Context) (string, error)
+
+	mu       sync.Mutex
+	password string
+	known    bool
+}
+
+func (s *secret) apply(ctx context.Context, config *pgx.ConnConfig) error {
+	if s.read == nil {
+		return nil
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.known {
+		password, err := s.read(ctx)
+		if err != nil {
+			return fault.E("store.Password", fault.Unavailable, "secret", err)
+		}
+		s.password, s.known = password, true
+	}
+	config.Password = s.password
+	return nil
+}
+
+// forget reports whether reading the password again may help.
+func (s *secret) forget() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.known = false
+	return s.read != nil
+}
