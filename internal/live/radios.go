@@ -1,0 +1,85 @@
+package live
+
+import (
+	"math"
+
+	"github.com/skyledger/skyledger/internal/vatsim"
+)
+
+const (
+	// The radio horizon over the 4/3 earth of ITU-R P.453: 4.12 km for each
+	// square root of a metre of antenna height, at both ends.
+	horizonPerRootMetre = 4.12 / 1.852 // nautical miles
+	milesPerDegree      = 60.0
+	// Clients name one channel 5 kHz apart in 8.33 and 25 kHz terms.
+	namingSlack = 5 // kHz
+	leastHeight = 3 // metres; an antenna stands on something
+)
+
+// radios finds the controller whom a pilot can talk to.
+type radios struct {
+	controllers map[int32][]antenna // by frequency in kHz
+	stations    map[string][]vatsim.Transceiver
+}
+
+type antenna struct {
+	position *string // id of the controller's row
+	radio    vatsim.Transceiver
+}
+
+// newRadios indexes the stations of controllers who are on a frequency: each of
+// their antennas under the frequency they are logged on with.
+func newRadios(rows []vatsim.Controller, positions []Position, stations []vatsim.Station) *radios {
+	found := &radios{
+		controllers: make(map[int32][]antenna, len(rows)),
+		stations:    make(map[string][]vatsim.Transceiver, len(stations)),
+	}
+	for _, station := range stations {
+		found.stations[station.Callsign] = station.Transceivers
+	}
+	for i := range rows {
+		if positions[i].Status != statusOnline {
+			continue
+		}
+		for _, radio := range found.stations[rows[i].Callsign] {
+			if near(radio.Frequency, rows[i].Frequency) {
+				frequency := rows[i].Frequency
+				found.controllers[frequency] = append(found.controllers[frequency], antenna{&positions[i].ID, radio})
+			}
+		}
+	}
+	return found
+}
+
+func near(a, b int32) bool { return a-b <= namingSlack && b-a <= namingSlack }
+
+// controllerOf returns the id of the nearest controller in radio range on a
+// frequency that one of the pilot's radios has, or nil.
+func (r *radios) controllerOf(pilot *vatsim.Pilot) *string {
+	var nearest *string
+	least := math.Inf(1)
+	for _, radio := range r.stations[pilot.Callsign] {
+		for _, frequency := range []int32{radio.Frequency - namingSlack, radio.Frequency, radio.Frequency + namingSlack} {
+			for _, candidate := range r.controllers[frequency] {
+				miles := distance(radio, candidate.radio)
+				if miles < least && miles <= horizon(radio)+horizon(candidate.radio) {
+					least, nearest = miles, candidate.position
+				}
+			}
+		}
+	}
+	return nearest
+}
+
+func horizon(radio vatsim.Transceiver) float64 {
+	return horizonPerRootMetre * math.Sqrt(float64(max(radio.HeightMSL, leastHeight)))
+}
+
+// distance returns the great-circle distance in nautical miles (haversine).
+func distance(a, b vatsim.Transceiver) float64 {
+	radians := func(units int32) float64 { return float64(units) / degreesPerUnit * math.Pi / 180 }
+	latA, latB := radians(a.Latitude), radians(b.Latitude)
+	dLat, dLon := latB-latA, radians(b.Longitude)-radians(a.Longitude)
+	h := math.Pow(math.Sin(dLat/2), 2) + math.Cos(latA)*math.Cos(latB)*math.Pow(math.Sin(dLon/2), 2)
+	return 2 * math.Asin(math.Min(1, math.Sqrt(h))) * 180 / math.Pi * milesPerDegree
+}
