@@ -58,6 +58,18 @@ func (m *Memory) move(p pointer, now time.Time, entries ...*entry) {
 	}
 }
 
+// replace is move for a version that the durable head names, which may be older
+// than memory's when the database was made anew. It does nothing when memory
+// has moved on since it was at was.
+func (m *Memory) replace(was, p pointer, now time.Time, entries ...*entry) {
+	m.mu.Lock()
+	if m.pointer == was && was.after(p) {
+		m.pointer = pointer{}
+	}
+	m.mu.Unlock()
+	m.move(p, now, entries...)
+}
+
 // hold notes a suspicious snapshot that is not shown.
 func (m *Memory) hold(seen int64, now time.Time) {
 	m.mu.Lock()

@@ -162,7 +162,7 @@ func (r *Reader) refresh(ctx context.Context, key entryKey) (Layer, error) {
 		r.memory.move(newest, r.passing(), loaded)
 		return LayerRedis, nil
 	case err == nil && found.entry != nil && newest.snapshot > 0 && !r.overdue(found):
-		r.memory.move(max2(newest, found.pointer), r.passing())
+		r.memory.move(later(newest, found.pointer), r.passing())
 		r.memory.verify(r.passing(), true)
 		return LayerMemory, nil
 	}
@@ -173,7 +173,7 @@ func (r *Reader) refresh(ctx context.Context, key entryKey) (Layer, error) {
 	return r.askLog(ctx, key, found, every)
 }
 
-func max2(a, b pointer) pointer {
+func later(a, b pointer) pointer {
 	if b.after(a) {
 		return b
 	}
@@ -224,6 +224,7 @@ func (r *Reader) askLog(ctx context.Context, key entryKey, found held, every tim
 // build moves memory to the durable head's view when that is newer.
 func (r *Reader) build(ctx context.Context, newerThan time.Time) (err error) {
 	const op = "live.Reader.build"
+	was := r.memory.get(entryKey{}).pointer
 	defer func() {
 		r.mu.Lock()
 		defer r.mu.Unlock()
@@ -261,6 +262,6 @@ func (r *Reader) build(ctx context.Context, newerThan time.Time) (err error) {
 	if newest.Seen.After(newest.View.Snapshot) {
 		version.seen = newest.Seen.UnixMicro()
 	}
-	r.memory.move(version, r.passing(), entries...)
+	r.memory.replace(was, version, r.passing(), entries...)
 	return nil
 }
