@@ -98,3 +98,7 @@ func durable(t testing.TB, pilots int, times ...time.Time) live.Durable {
 		},
 	}
 }
+
+func constant(head store.Head) func(context.Context) (store.Head, error) {
+	return func(context.Context) (store.Head, error) { return head, nil }
+}
