@@ -21,28 +21,28 @@ func (r *Reader) askRedis(ctx context.Context, key entryKey, found held) (pointe
 	if r.client == nil {
 		return pointer{}, nil, fault.E(op, fault.Unavailable, "no_redis", nil)
 	}
-	if !r.breaker.TryAcquirePermit() {
-		return pointer{}, nil, fault.E(op, fault.Unavailable, "redis_breaker_open", nil)
-	}
-	ctx, cancel := context.WithTimeout(ctx, Timeout)
-	defer cancel()
-	newest, loaded, err := r.exchange(ctx, key, found)
+	var newest pointer
+	var loaded *entry
+	err := r.policy.Do(ctx, func(ctx context.Context) (err error) {
+		// The client minds a context's deadline, not its end.
+		ctx, cancel := context.WithTimeout(ctx, Timeout)
+		defer cancel()
+		newest, loaded, err = r.exchange(ctx, key, found)
+		return redisFault(op, err)
+	})
+	reason := ""
 	if err != nil {
-		r.breaker.RecordFailure()
-		classified := redisFault(op, err)
-		reason := fault.ReasonOf(classified)
+		reason = fault.ReasonOf(err)
 		r.counts.redisErrors.Add(1)
-		if was := r.counts.redisState.Swap(&reason); was == nil || *was != reason {
-			r.logger.Warn("redis does not answer", zap.Error(classified))
-		}
-		return pointer{}, nil, classified
 	}
-	r.breaker.RecordSuccess()
-	well := ""
-	if was := r.counts.redisState.Swap(&well); was != nil && *was != "" {
+	was := r.counts.redisState.Swap(&reason)
+	switch changed := was == nil || *was != reason; {
+	case changed && err != nil:
+		r.logger.Warn("redis does not answer", zap.String("reason", reason), zap.Error(err))
+	case changed && was != nil:
 		r.logger.Info("redis answers again")
 	}
-	return newest, loaded, nil
+	return newest, loaded, err
 }
 
 func (r *Reader) exchange(ctx context.Context, key entryKey, found held) (pointer, *entry, error) {
@@ -118,9 +118,9 @@ func (c *counters) answered(layer Layer) {
 // Stats is what a reader has done since the process began, and how Redis was
 // when it was last asked.
 type Stats struct {
-	Memory, Redis, Log int64 // answers by layer
-	Failed             int64 // requests that no layer could answer
-	RedisErrors        int64
+	Memory, Redis, Log int64  // answers by layer
+	Failed             int64  // requests that no layer could answer
+	RedisErrors        int64  // checks that Redis did not answer, or was spared
 	Discarded          int64  // entries deleted because they were not as written
 	RedisReason        string // why Redis did not answer last; "" when it did
 	RedisAsked         bool
@@ -132,7 +132,7 @@ func (r *Reader) Stats() Stats {
 	stats := Stats{
 		Memory: r.counts.memory.Load(), Redis: r.counts.redis.Load(), Log: r.counts.log.Load(),
 		Failed: r.counts.failed.Load(), RedisErrors: r.counts.redisErrors.Load(), Discarded: r.counts.discarded.Load(),
-		Breaker: r.breaker.State().String(),
+		Breaker: r.policy.State(),
 	}
 	if reason := r.counts.redisState.Load(); reason != nil {
 		stats.RedisReason, stats.RedisAsked = *reason, true

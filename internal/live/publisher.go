@@ -3,6 +3,7 @@ package live
 import (
 	"context"
 	"errors"
+	"net"
 	"strings"
 	"time"
 
@@ -186,8 +187,9 @@ func redisFault(op string, err error) error {
 		return nil
 	}
 	said := err.Error()
+	var slow net.Error
 	switch {
-	case errors.Is(err, context.DeadlineExceeded):
+	case errors.Is(err, context.DeadlineExceeded), errors.As(err, &slow) && slow.Timeout():
 		return fault.E(op, fault.Timeout, "redis_timeout", err)
 	case strings.HasPrefix(said, "OOM"):
 		return fault.E(op, fault.Unavailable, "redis_full", err)

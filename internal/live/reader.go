@@ -6,7 +6,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/failsafe-go/failsafe-go/circuitbreaker"
 	"github.com/redis/go-redis/v9"
 	"go.uber.org/zap"
 	"golang.org/x/sync/singleflight"
@@ -28,7 +27,6 @@ const (
 	overdueEvery = 5 * time.Second // how often the durable head is asked then
 	durableEvery = time.Second     // how often it is asked while Redis cannot tell
 	buildTimeout = 8 * time.Second // building a view from the log, below a function's timeout
-	breakerDelay = 2 * time.Second // how long a Redis that failed twice in a row is left alone
 )
 
 // Newest is what the durable head knows.
@@ -60,7 +58,7 @@ type Reader struct {
 	clock    func() time.Time
 	passing  func() time.Time // real time, whatever clock ages are reckoned by
 	logger   *zap.Logger
-	breaker  circuitbreaker.CircuitBreaker[any]
+	policy   *fault.Policy
 	flights  singleflight.Group
 	counts   counters
 
@@ -77,7 +75,7 @@ func NewReader(options Options) *Reader {
 	reader := &Reader{
 		client: options.Client, keys: newKeys(options.Space), memory: options.Memory,
 		fallback: options.Fallback, clock: options.Clock, passing: time.Now, logger: options.Logger,
-		breaker: circuitbreaker.NewBuilder[any]().WithFailureThreshold(2).WithDelay(breakerDelay).Build(),
+		policy: fault.NewPolicy(fault.RedisPolicy()),
 	}
 	if reader.memory == nil {
 		reader.memory = NewMemory()
