@@ -108,11 +108,14 @@ func (c *Client) statusFault(op string, response *http.Response) error {
 	reason := "http_" + strconv.Itoa(response.StatusCode)
 	wait := min(retryAfter(response.Header, c.options.Clock()), c.options.MaxWait)
 	class := fault.Upstream
-	if response.StatusCode == http.StatusTooManyRequests {
+	switch response.StatusCode {
+	case http.StatusTooManyRequests:
 		class = fault.Throttled
 		if wait == 0 {
 			wait = throttledWait
 		}
+	case http.StatusNotFound: // the server is well and has no such body
+		class = fault.NotFound
 	}
 	return fault.E(op, class, reason, nil).WithRetryAfter(wait)
 }

@@ -39,7 +39,11 @@ type ClientOptions struct {
 	MaxBody int64         // bytes of a body after decompression; 32 MiB
 	MaxWait time.Duration // longest Retry-After that is honoured; 5 min
 
-	Policy    *fault.Policy     // fault.FeedPolicy
+	// The two bodies fail by themselves: a feed without radios must not open the
+	// network body's breaker.
+	Policy             *fault.Policy // of the network body; fault.FeedPolicy
+	TransceiversPolicy *fault.Policy // fault.FeedPolicy, named "transceivers"
+
 	Transport http.RoundTripper // must not decompress; one of the client's own
 	Clock     func() time.Time  // time.Now
 	Logger    *zap.Logger       // none
@@ -89,6 +93,11 @@ func NewClient(options ClientOptions) *Client {
 	options.MaxWait = cmp.Or(options.MaxWait, 5*time.Minute)
 	if options.Policy == nil {
 		options.Policy = fault.NewPolicy(fault.FeedPolicy())
+	}
+	if options.TransceiversPolicy == nil {
+		policy := fault.FeedPolicy()
+		policy.Name = "transceivers"
+		options.TransceiversPolicy = fault.NewPolicy(policy)
 	}
 	if options.Transport == nil {
 		options.Transport = newTransport()
@@ -155,12 +164,12 @@ func userAgent(version, contact string) string {
 
 // Network fetches the network body. See fetch for the errors.
 func (c *Client) Network(ctx context.Context) (Fetched, error) {
-	return c.fetch(ctx, "vatsim.Client.Network", '{', func(a addresses) string { return a.network })
+	return c.fetch(ctx, "vatsim.Client.Network", '{', c.options.Policy, func(a addresses) string { return a.network })
 }
 
 // Transceivers fetches the transceivers body. See fetch for the errors.
 func (c *Client) Transceivers(ctx context.Context) (Fetched, error) {
-	return c.fetch(ctx, "vatsim.Client.Transceivers", '[', func(a addresses) string { return a.transceivers })
+	return c.fetch(ctx, "vatsim.Client.Transceivers", '[', c.options.TransceiversPolicy, func(a addresses) string { return a.transceivers })
 }
 
 // Confirm says that a fetched body is safe: from now on the feed is asked only
@@ -175,19 +184,21 @@ func (c *Client) Confirm(f Fetched) {
 	c.validators[f.url] = f.validator
 }
 
-// Policy returns the policy that guards the feed, for its state and counts.
-func (c *Client) Policy() *fault.Policy { return c.options.Policy }
+// Policies returns the policies that guard the feed, for their state and counts.
+func (c *Client) Policies() []*fault.Policy {
+	return []*fault.Policy{c.options.Policy, c.options.TransceiversPolicy}
+}
 
 // Close drops connections that are kept open for the next request.
 func (c *Client) Close() { c.http.CloseIdleConnections() }
 
 // fetch gets one body within the deadline. Its errors are classified:
 // Throttled ("http_429"; "held" without any request while the feed's Retry-After
-// lasts), Timeout ("deadline", "stall"), Unavailable ("dns",
+// lasts), Timeout ("deadline", "stall"), NotFound ("http_404"), Unavailable ("dns",
 // "connection_refused", "network", "no_address", "breaker_open", "canceled"),
 // and Upstream for an answer that is no use ("http_503", "html", "not_json",
 // "truncated", "reset", "gzip", "encoding", "too_large", …).
-func (c *Client) fetch(ctx context.Context, op string, first byte, pick func(addresses) string) (Fetched, error) {
+func (c *Client) fetch(ctx context.Context, op string, first byte, policy *fault.Policy, pick func(addresses) string) (Fetched, error) {
 	if err := c.held(op); err != nil {
 		return Fetched{}, err
 	}
@@ -199,7 +210,7 @@ func (c *Client) fetch(ctx context.Context, op string, first byte, pick func(add
 		return Fetched{}, fault.E(op, fault.Unavailable, "no_address", nil)
 	}
 	var fetched Fetched
-	err := c.options.Policy.Do(ctx, func(ctx context.Context) (err error) {
+	err := policy.Do(ctx, func(ctx context.Context) (err error) {
 		fetched, err = c.attempt(ctx, op, url, first)
 		return err
 	})

@@ -269,6 +269,7 @@ func TestBodyThatIsNoFeedIsRefusedWhole(t *testing.T) {
 		{"pilots that are an object", `{"general":{"update_timestamp":"2026-11-24T02:39:00Z"},"pilots":{}}`, "section_type"},
 		{"something after the end", whole + "{}", "not_json"},
 		{"a comma too many", strings.Replace(whole, `"pilots":[`, `"pilots":[,`, 1), "not_json"},
+		{"brackets without end", `{"general":` + strings.Repeat("[", 20_000), "not_json"},
 		{"NaN", strings.Replace(whole, "51.4775", "NaN", 1), "not_json"},
 	}
 	for _, test := range tests {

@@ -1,0 +1,5 @@
+//go:build race
+
+package vatsim
+
+const raceDetector = true
