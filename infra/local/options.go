@@ -1,0 +1,167 @@
+package main
+
+import (
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/skyledger/skyledger/internal/config"
+)
+
+// defaultAircraft is how many aircraft a simulation has when nobody says: a
+// quiet evening on the network.
+const defaultAircraft = 1000
+
+// options are the flags, the same for every command.
+type options struct {
+	source   sourceFlag
+	speed    float64 // times the wall's pace; 0 is as fast as it goes
+	listen   string
+	data     string
+	untilEnd bool
+}
+
+// sourceFlag is --source, taken apart.
+type sourceFlag struct {
+	kind     string // "live", "simulated", "recorded"; empty when not given
+	aircraft int    // of a simulation
+	dir      string // of a recording
+}
+
+// parse reads the flags, which may stand before and after the command.
+func parse(arguments []string) (options, string, error) {
+	chosen := options{speed: 1}
+	set := flag.NewFlagSet("local", flag.ContinueOnError)
+	set.SetOutput(io.Discard)
+	set.Func("source", "", func(text string) (err error) { chosen.source, err = parseSource(text); return err })
+	set.Func("speed", "", func(text string) (err error) { chosen.speed, err = parseSpeed(text); return err })
+	set.StringVar(&chosen.listen, "listen", "127.0.0.1:8080", "")
+	set.StringVar(&chosen.data, "data", "", "")
+	set.BoolVar(&chosen.untilEnd, "until-end", false, "")
+
+	name := ""
+	for rest := arguments; ; rest = set.Args()[1:] {
+		if err := set.Parse(rest); err != nil {
+			return options{}, "", err
+		}
+		if set.NArg() == 0 {
+			break
+		}
+		if name != "" {
+			return options{}, "", fmt.Errorf("after %q there is %q too much", name, set.Arg(0))
+		}
+		name = set.Arg(0)
+	}
+	switch name {
+	case "help":
+		return options{}, "", flag.ErrHelp
+	case "":
+		name = "run"
+	}
+	if chosen.data == "" {
+		chosen.data = defaultData(os.Getuid(), os.Getenv("XDG_DATA_HOME"), os.UserHomeDir)
+	}
+	absolute, err := filepath.Abs(chosen.data)
+	if err != nil {
+		return options{}, "", err
+	}
+	chosen.data = absolute
+	return chosen, name, chosen.check()
+}
+
+func (o options) check() error {
+	if o.untilEnd && o.source.kind != "recorded" {
+		return fmt.Errorf("--until-end needs a source that ends: --source recorded:DIR")
+	}
+	if o.speed != 1 && (o.source.kind == "live" || o.source.kind == "") {
+		return fmt.Errorf("--speed needs --source simulated or recorded:DIR: the live feed has its own pace")
+	}
+	return nil
+}
+
+func parseSource(text string) (sourceFlag, error) {
+	kind, detail, detailed := strings.Cut(text, ":")
+	switch {
+	case kind == "live" && !detailed:
+		return sourceFlag{kind: kind}, nil
+	case kind == "simulated" && !detailed:
+		return sourceFlag{kind: kind, aircraft: defaultAircraft}, nil
+	case kind == "simulated":
+		aircraft, err := strconv.Atoi(detail)
+		if err != nil || aircraft < 1 || aircraft > 100_000 {
+			return sourceFlag{}, fmt.Errorf("%q is not a number of aircraft from 1 to 100000", detail)
+		}
+		return sourceFlag{kind: kind, aircraft: aircraft}, nil
+	case kind == "recorded" && detail != "":
+		return sourceFlag{kind: kind, dir: detail}, nil
+	}
+	return sourceFlag{}, fmt.Errorf("want live, simulated, simulated:AIRCRAFT or recorded:DIR")
+}
+
+func parseSpeed(text string) (float64, error) {
+	if text == "max" {
+		return 0, nil
+	}
+	speed, err := strconv.ParseFloat(strings.TrimSuffix(text, "x"), 64)
+	if err != nil || !(speed >= 0.1 && speed <= 10_000) {
+		return 0, fmt.Errorf("want a number from 0.1 to 10000, or max")
+	}
+	return speed, nil
+}
+
+// defaultData is where things lie when nobody says.
+func defaultData(uid int, dataHome string, home func() (string, error)) string {
+	if uid == 0 {
+		return "/var/lib/skyledger"
+	}
+	if filepath.IsAbs(dataHome) {
+		return filepath.Join(dataHome, "skyledger")
+	}
+	dir, err := home()
+	if err != nil {
+		return "skyledger-data"
+	}
+	return filepath.Join(dir, ".local", "share", "skyledger")
+}
+
+// help prints the commands, the flags and every setting.
+func help(w io.Writer) {
+	fmt.Fprint(w, "Skyledger records the VATSIM network and answers what it knows, all in one process.\n\nCommands:\n")
+	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	for _, command := range commands() {
+		fmt.Fprintf(table, "  %s\t%s\n", command.name, command.summary)
+	}
+	fmt.Fprint(table, "  help\tthis text\n\t\nFlags, the same for every command:\t\n")
+	for _, line := range [][2]string{
+		{"--source live", "the network itself; without --source this is tried, and simulated when it cannot be reached"},
+		{"--source simulated[:AIRCRAFT]", fmt.Sprintf("traffic that is made up, %d aircraft unless told otherwise", defaultAircraft)},
+		{"--source recorded:DIR", "a folder of snapshots (.json, .json.gz, .json.zst, in any naming and nesting)"},
+		{"--speed N|max", "times the real pace, for simulated and recorded (default 1)"},
+		{"--until-end", "stop when a recorded folder is done, print a summary"},
+		{"--listen ADDRESS", "of the HTTP API (default 127.0.0.1:8080)"},
+		{"--data DIR", "where databases and logs lie (default " + defaultData(os.Getuid(), os.Getenv("XDG_DATA_HOME"), os.UserHomeDir) + ")"},
+	} {
+		fmt.Fprintf(table, "  %s\t%s\n", line[0], line[1])
+	}
+	fmt.Fprint(table, "\t\nrebuild and verify take the source that ran last unless --source names another.\t\n")
+	table.Flush()
+	fmt.Fprint(w, "\nSettings, from the environment (name, default, unit, meaning):\n")
+	settings := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	for _, setting := range append(config.Describe(), localSettings()...) {
+		fmt.Fprintf(settings, "  %s\t%s\t%s\t%s\n", setting.Name, setting.Default, setting.Unit, setting.Help)
+	}
+	settings.Flush()
+}
+
+// localSettings are those only this program reads.
+func localSettings() []config.Setting {
+	return []config.Setting{
+		{Name: fetchedSetting, Help: "1 starts fetched PostgreSQL and Redis even where others are installed"},
+		{Name: "MAVEN_REPOSITORY", Unit: "URL", Help: "repository that PostgreSQL and Redis are fetched from when none is installed"},
+	}
+}

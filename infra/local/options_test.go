@@ -1,0 +1,117 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"go.uber.org/goleak"
+
+	"github.com/skyledger/skyledger/internal/config"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+func TestParse(t *testing.T) {
+	tests := map[string]struct {
+		arguments string
+		name      string
+		want      options
+	}{
+		"nothing records the best there is": {"", "run", options{speed: 1, listen: "127.0.0.1:8080", data: "/d"}},
+		"flags of a recording": {
+			"--source recorded:/x:y --speed max --until-end --listen :0", "run",
+			options{source: sourceFlag{kind: "recorded", dir: "/x:y"}, listen: ":0", data: "/d", untilEnd: true},
+		},
+		"flags before and after the command": {
+			"--source simulated:25 verify --speed 2.5x", "verify",
+			options{source: sourceFlag{kind: "simulated", aircraft: 25}, speed: 2.5, listen: "127.0.0.1:8080", data: "/d"},
+		},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			got, command, err := parse(append([]string{"--data", "/d"}, strings.Fields(test.arguments)...))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(test.want, got, cmp.AllowUnexported(options{}, sourceFlag{})); diff != "" || command != test.name {
+				t.Errorf("command %q, %s", command, diff)
+			}
+		})
+	}
+	for _, wrong := range []string{
+		"--source elsewhere", "--source recorded", "--source recorded:", "--source simulated:0", "--source simulated:many",
+		"--source live:1", "--speed 0", "--speed -1", "--speed NaN", "--speed fast", "--until-end", "--speed 5",
+		"--source live --speed max", "--nothing", "verify again",
+	} {
+		t.Run("refuses "+wrong, func(t *testing.T) {
+			if got, _, err := parse(strings.Fields(wrong)); err == nil {
+				t.Errorf("got %+v", got)
+			}
+		})
+	}
+}
+
+func TestDefaultData(t *testing.T) {
+	home := func() (string, error) { return "/home/a", nil }
+	homeless := func() (string, error) { return "", errors.New("no home") }
+	tests := map[string]struct{ got, want string }{
+		"root":             {defaultData(0, "/x", home), "/var/lib/skyledger"},
+		"anybody":          {defaultData(7, "", home), "/home/a/.local/share/skyledger"},
+		"with XDG":         {defaultData(7, "/x", home), "/x/skyledger"},
+		"a wrong XDG":      {defaultData(7, "x", home), "/home/a/.local/share/skyledger"},
+		"without any home": {defaultData(7, "", homeless), "skyledger-data"},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			if test.got != test.want {
+				t.Errorf("got %s, want %s", test.got, test.want)
+			}
+		})
+	}
+}
+
+func TestStart(t *testing.T) {
+	run := func(arguments ...string) (int, string, string) {
+		var out, complaints bytes.Buffer
+		status := start(context.Background(), arguments, nil, &out, &complaints)
+		return status, out.String(), complaints.String()
+	}
+	t.Run("help names every command, flag and setting", func(t *testing.T) {
+		for _, asked := range []string{"help", "--help", "-h"} {
+			status, out, _ := run(asked)
+			if status != 0 {
+				t.Errorf("status %d", status)
+			}
+			wanted := []string{"--source", "--speed", "--until-end", "--listen", "--data"}
+			for _, command := range commands() {
+				wanted = append(wanted, command.name)
+			}
+			for _, setting := range config.Describe() {
+				wanted = append(wanted, setting.Name)
+			}
+			for _, word := range wanted {
+				if !strings.Contains(out, word) {
+					t.Errorf("%s does not name %s", asked, word)
+				}
+			}
+		}
+	})
+	t.Run("what is wrong is said, with status 2", func(t *testing.T) {
+		for _, wrong := range [][]string{{"fly"}, {"--speed", "warp"}} {
+			if status, _, complaints := run(wrong...); status != 2 || !strings.Contains(complaints, "help") {
+				t.Errorf("%v: status %d, %q", wrong, status, complaints)
+			}
+		}
+	})
+	t.Run("a command before anything was recorded says so", func(t *testing.T) {
+		status, _, complaints := run("verify", "--data", filepath.Join(t.TempDir(), "none"))
+		if status != 1 || !strings.Contains(complaints, "Nothing was recorded") {
+			t.Errorf("status %d, %q", status, complaints)
+		}
+	})
+}

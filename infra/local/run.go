@@ -1,0 +1,256 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/skyledger/skyledger/infra/local/cloud"
+	"github.com/skyledger/skyledger/internal/app"
+	"github.com/skyledger/skyledger/internal/config"
+	"github.com/skyledger/skyledger/internal/fault"
+	"github.com/skyledger/skyledger/internal/manifest"
+	"github.com/skyledger/skyledger/internal/store"
+)
+
+// record runs everything until ctx ends, or a recording does.
+func record(ctx context.Context, s session) (err error) {
+	settings, err := config.Load(s.environ)
+	if err != nil {
+		return fault.E("local.record", fault.Invalid, "settings", nil).WithMessage(err.Error())
+	}
+	from, err := chooseSource(ctx, s, settings.FeedStatusURL)
+	if err != nil {
+		return err
+	}
+	if err := from.open(indexing(s.out)); err != nil {
+		return err
+	}
+	servers, err := startParts(ctx, s, false, startLogger(s.out))
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, servers.stop(ctx)) }()
+
+	environ, err := environment(ctx, s, servers, from)
+	if err != nil {
+		return err
+	}
+	records, err := openJournal(filepath.Join(from.home(s.options.data), "functions.log"))
+	if err != nil {
+		return err
+	}
+	defer records.Close()
+	logger, err := newLogger(records, s.out, settings.LogLevel)
+	if err != nil {
+		return err
+	}
+	newest, err := newestTick(ctx, environ, from)
+	if err != nil {
+		return err
+	}
+	flow, err := startFeed(ctx, from, s.options, newest)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, flow.close()) }()
+	if settings, err = config.Load(append(environ, flow.settings...)); err != nil {
+		return err
+	}
+	runtime := &app.Runtime{Config: settings, Logger: logger, Clock: flow.clock.Now}
+	defer func() { err = errors.Join(err, runtime.Close()) }()
+	whole, err := newSystem(ctx, runtime, cloud.NewAgenda(flow.clock), logger)
+	if err != nil {
+		return err
+	}
+	if err := rememberSource(s.options.data, from); err != nil {
+		return err
+	}
+	r := runner{session: s, source: from, servers: servers, flow: flow, system: whole, runtime: runtime, logger: logger, settings: settings}
+	return r.run(ctx)
+}
+
+// environment is the process's, with what the functions need to find the parts
+// and to know the source.
+func environment(ctx context.Context, s session, servers *parts, from source) ([]string, error) {
+	home := from.home(s.options.data)
+	// Bodies hold people's names: they are for the owner's eyes.
+	if err := os.MkdirAll(filepath.Join(home, "log"), 0o700); err != nil {
+		return nil, err
+	}
+	database, err := servers.database(ctx, from.database())
+	if err != nil {
+		return nil, err
+	}
+	environ := append([]string{"DATABASE_POOL_SIZE=8"}, s.environ...) // all functions share the one pool
+	environ = append(environ, "SOURCE="+from.Name, "DATABASE_URL="+database, "REDIS_URL="+servers.RedisURL)
+	if lookup(s.environ, "LOG_URL") == "" {
+		environ = append(environ, "LOG_URL=file://"+filepath.Join(home, "log"))
+	}
+	return environ, nil
+}
+
+// newestTick migrates the database and returns the newest tick in its ledger.
+func newestTick(ctx context.Context, environ []string, from source) (time.Time, error) {
+	settings, err := config.Load(environ)
+	if err != nil {
+		return time.Time{}, err
+	}
+	runtime := &app.Runtime{Config: settings, Logger: zap.NewNop(), Clock: time.Now}
+	defer runtime.Close()
+	migrate, err := app.Migrate(ctx, runtime)
+	if err != nil {
+		return time.Time{}, err
+	}
+	if _, err := migrate.Invoke(ctx, []byte(`{}`)); err != nil {
+		return time.Time{}, err
+	}
+	database, err := runtime.Store(ctx)
+	if err != nil {
+		return time.Time{}, err
+	}
+	var head store.Head
+	head, err = database.Head(ctx)
+	return head.Tick, err
+}
+
+// runner is a run with everything in place.
+type runner struct {
+	session  session
+	source   source
+	servers  *parts
+	flow     *feed
+	system   *system
+	runtime  *app.Runtime
+	logger   *zap.Logger
+	settings config.Config
+}
+
+func (r *runner) run(ctx context.Context) error {
+	listener, err := net.Listen("tcp", r.session.options.listen)
+	if err != nil {
+		return fault.E("local.run", fault.Invalid, "listen", err).
+			WithMessage("The API cannot listen on " + r.session.options.listen + ": name another address with --listen.")
+	}
+	server := r.system.gateway.Server()
+	served := make(chan error, 1)
+	go func() { served <- server.Serve(listener) }()
+	r.banner(r.session.out, listener.Addr())
+
+	began := time.Now()
+	err = r.work(ctx)
+	closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
+	defer cancel()
+	if shutdownErr := server.Shutdown(closing); shutdownErr != nil {
+		_ = server.Close()
+	}
+	if serveErr := <-served; !errors.Is(serveErr, http.ErrServerClosed) {
+		err = errors.Join(err, serveErr)
+	}
+	summary(r.session.out, time.Since(began), r.sums(), len(r.system.queue.DeadLetters()))
+	return err
+}
+
+// work does what is due until ctx ends. A recording ends: then everything is
+// caught up with, and the API goes on answering unless --until-end.
+func (r *runner) work(ctx context.Context) error {
+	if err := r.system.begin(ctx, r.flow.skip); err != nil {
+		return err
+	}
+	reporting, stop := context.WithCancel(ctx)
+	reported := make(chan struct{})
+	go func() {
+		defer close(reported)
+		r.report(reporting)
+	}()
+	defer func() {
+		stop()
+		<-reported
+	}()
+	r.system.agenda.Run(ctx, r.flow.end)
+	if ctx.Err() != nil {
+		return nil // asked to stop
+	}
+	if err := r.system.catchUp(ctx, r.flow.end, r.sums); err != nil {
+		return err
+	}
+	if !r.session.options.untilEnd {
+		fmt.Fprintln(r.session.out, "The recording has ended. Answering until Ctrl-C.")
+		<-ctx.Done()
+	}
+	return nil
+}
+
+// report writes a line a minute of the wall.
+func (r *runner) report(ctx context.Context) {
+	ticker := time.NewTicker(time.Minute)
+	defer ticker.Stop()
+	before := r.sums()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+		after := r.sums()
+		fmt.Fprintln(r.session.out, minuteLine(r.flow.clock.Now(), before, after, r.runtime.Metrics("ingest").Last()))
+		before = after
+	}
+}
+
+func (r *runner) sums() map[string]float64 { return r.runtime.Metrics("ingest").Totals() }
+
+// banner says what runs, from which source, where the data lies and which
+// address to open.
+func (r *runner) banner(w io.Writer, address net.Addr) {
+	var scheduled []string
+	for _, row := range manifest.Functions() {
+		if row.Trigger.Schedule > 0 {
+			scheduled = append(scheduled, row.Name+" "+row.Trigger.Schedule.Expression())
+		}
+	}
+	place := r.servers.postgresDir
+	if place == "" {
+		place = "elsewhere"
+	}
+	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	for _, line := range [][2]string{
+		{"source", r.source.Name + ": " + r.flow.summary},
+		{"PostgreSQL", r.servers.postgresKind + ", database " + databaseName(r.settings.DatabaseURL) + ", in " + place},
+		{"Redis", r.servers.redisKind},
+		{"log", r.settings.LogURL},
+		{"functions", fmt.Sprintf("%s; %d routes; their log is %s", strings.Join(scheduled, ", "), r.system.routes,
+			filepath.Join(r.source.home(r.session.options.data), "functions.log"))},
+		{"open", "http://" + address.String() + "/api/status"},
+	} {
+		fmt.Fprintf(table, "  %s\t%s\n", line[0], line[1])
+	}
+	fmt.Fprintln(w, "Skyledger")
+	table.Flush()
+}
+
+func databaseName(url string) string {
+	_, after, _ := strings.Cut(url, "://")
+	_, name, _ := strings.Cut(after, "/")
+	name, _, _ = strings.Cut(name, "?")
+	return name
+}
+
+// indexing says how far the indexing of a large folder is.
+func indexing(w io.Writer) func(done, total int) {
+	return func(done, total int) {
+		if total >= 1000 && (done%1000 == 0 || done == total) {
+			fmt.Fprintf(w, "indexing the folder: %s of %s files\n", grouped(int64(done)), grouped(int64(total)))
+		}
+	}
+}

@@ -1,0 +1,34 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/skyledger/skyledger/infra/local/cloud"
+	"github.com/skyledger/skyledger/internal/projection"
+	"github.com/skyledger/skyledger/internal/simulator"
+)
+
+// worldSeed makes the simulated world the same on every machine.
+const worldSeed = 1
+
+// startSimulated flies from now on. The world is a function of time, so a run
+// that was stopped goes on in the same one; a run that was faster than the wall
+// left a ledger that ends in the future, and goes on there.
+func startSimulated(_ context.Context, s source, speed float64, newest time.Time) (*feed, error) {
+	world, err := simulator.New(simulator.Options{Seed: worldSeed, Aircraft: s.Aircraft})
+	if err != nil {
+		return nil, err
+	}
+	begin := time.Now().UTC()
+	clock := cloud.WallClock()
+	if resume := newest.Add(projection.TickLength); resume.After(begin) {
+		begin, clock = resume, cloud.ClockAt(resume, speed)
+	} else if speed != 1 {
+		clock = cloud.ClockAt(begin, speed)
+	}
+	f := &feed{clock: clock, summary: fmt.Sprintf("%s aircraft from %s UTC%s", grouped(int64(s.Aircraft)),
+		begin.Format("2006-01-02 15:04:05"), speedText(speed))}
+	return f, f.serve(simulator.NewSource(world, clock.Now))
+}
