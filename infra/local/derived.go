@@ -3,6 +3,12 @@ package main
 import (
 	"context"
 	"errors"
+	"strings"
+	"time"
+
+	"github.com/skyledger/skyledger/internal/app"
+	"github.com/skyledger/skyledger/internal/config"
+	"github.com/skyledger/skyledger/internal/verify"
 )
 
 // rebuildTables computes every derived table again from the log.
@@ -12,10 +18,34 @@ func rebuildTables(ctx context.Context, s session) error {
 	})
 }
 
-// verifyTables checks the database against the log.
+// verifyTables checks the database against the log and prints a line for each
+// invariant. One that does not hold is an error.
 func verifyTables(ctx context.Context, s session) error {
-	return onParts(ctx, s, true, func(context.Context, []string) error {
-		return errors.New("verify is not part of this build yet")
+	return onParts(ctx, s, true, func(ctx context.Context, environ []string) error {
+		settings, err := config.Load(environ)
+		if err != nil {
+			return err
+		}
+		runtime := &app.Runtime{Config: settings, Logger: startLogger(s.out), Clock: time.Now}
+		defer runtime.Close()
+		log, err := runtime.Log(ctx)
+		if err != nil {
+			return err
+		}
+		report, err := verify.Run(ctx, verify.Options{
+			Log: log, URL: settings.DatabaseURL, Schema: settings.DatabaseSchema, Source: settings.Source,
+			RetainPositions: settings.RetainPositions, RetainHistory: settings.RetainHistory,
+		})
+		if err != nil {
+			return err
+		}
+		if err := report.Print(s.out); err != nil {
+			return err
+		}
+		if !report.OK() {
+			return errors.New("these do not hold: " + strings.Join(report.Failed(), ", "))
+		}
+		return nil
 	})
 }
 

@@ -18,6 +18,8 @@ type feed struct {
 	end      time.Time
 	skip     func(time.Time) time.Time
 	summary  string // for the banner
+	// advance writes down what truly happened until a time; nil when nobody knows.
+	advance func(time.Time) error
 
 	server *feedserver.Server
 }
@@ -41,7 +43,7 @@ func startFeed(ctx context.Context, s source, chosen options, newest time.Time) 
 	case "recorded":
 		return startRecorded(ctx, s, chosen.speed, newest)
 	default:
-		return startSimulated(ctx, s, chosen.speed, newest)
+		return startSimulated(ctx, s, s.home(chosen.data), chosen.speed, newest)
 	}
 }
 

@@ -91,19 +91,6 @@ func (s *system) place(row manifest.Function, function *cloud.Function) {
 	}
 }
 
-// migrate runs what the deployment runs before all else.
-func (s *system) migrate(ctx context.Context) error {
-	for _, row := range manifest.Functions() {
-		if !row.Trigger.OnDeploy {
-			continue
-		}
-		if _, err := s.functions[row.Name].Invoke(ctx, "deploy", []byte(`{}`)); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 // begin starts the schedules and queues the ticks that are left of the minute
 // we start in, as the minute's event would have done.
 func (s *system) begin(ctx context.Context, skip func(time.Time) time.Time) error {

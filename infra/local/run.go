@@ -163,7 +163,7 @@ func (r *runner) run(ctx context.Context) error {
 
 // work does what is due until ctx ends. A recording ends: then everything is
 // caught up with, and the API goes on answering unless --until-end.
-func (r *runner) work(ctx context.Context) error {
+func (r *runner) work(ctx context.Context) (err error) {
 	if err := r.system.begin(ctx, r.flow.skip); err != nil {
 		return err
 	}
@@ -176,6 +176,7 @@ func (r *runner) work(ctx context.Context) error {
 	defer func() {
 		stop()
 		<-reported
+		err = errors.Join(err, r.advance())
 	}()
 	r.system.agenda.Run(ctx, r.flow.end)
 	if ctx.Err() != nil {
@@ -205,7 +206,18 @@ func (r *runner) report(ctx context.Context) {
 		after := r.sums()
 		fmt.Fprintln(r.session.out, minuteLine(r.flow.clock.Now(), before, after, r.runtime.Metrics("ingest").Last()))
 		before = after
+		if err := r.advance(); err != nil {
+			r.logger.Error("truth not written", zap.Error(err))
+		}
 	}
+}
+
+// advance writes down what truly happened, where the source knows.
+func (r *runner) advance() error {
+	if r.flow.advance == nil {
+		return nil
+	}
+	return r.flow.advance(r.flow.clock.Now())
 }
 
 func (r *runner) sums() map[string]float64 { return r.runtime.Metrics("ingest").Totals() }
