@@ -13,13 +13,16 @@ import (
 	"github.com/skyledger/skyledger/internal/fault"
 )
 
+// NoRedis is the reason of a fault where no Redis is configured.
+const NoRedis = "no_redis"
+
 // askRedis returns the newest pointer and, when memory lacks it, the key's
 // entry of that version. A pointer or entry that cannot be used is deleted and
 // counts as absent. The error says that Redis could not tell anything.
 func (r *Reader) askRedis(ctx context.Context, key entryKey, found held) (pointer, *entry, error) {
 	const op = "live.Reader.askRedis"
 	if r.client == nil {
-		return pointer{}, nil, fault.E(op, fault.Unavailable, "no_redis", nil)
+		return pointer{}, nil, fault.E(op, fault.Unavailable, NoRedis, nil)
 	}
 	var newest pointer
 	var loaded *entry
@@ -145,7 +148,7 @@ func (r *Reader) Stats() Stats {
 func (r *Reader) Ping(ctx context.Context) (time.Duration, error) {
 	const op = "live.Reader.Ping"
 	if r.client == nil {
-		return 0, fault.E(op, fault.Unavailable, "no_redis", nil)
+		return 0, fault.E(op, fault.Unavailable, NoRedis, nil)
 	}
 	ctx, cancel := context.WithTimeout(ctx, Timeout)
 	defer cancel()

@@ -1,0 +1,181 @@
+package api
+
+import (
+	"context"
+	"net/http"
+	"reflect"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/skyledger/skyledger/internal/live"
+)
+
+const jsonType = "application/json"
+
+// tick is how often the network is recorded.
+const tick = 15 * time.Second
+
+// FlightsAnswer is the shape of /api/flights.
+type FlightsAnswer struct {
+	Flights []live.Flight `json:"flights"`
+	Total   int           `json:"total"`
+	Active  int           `json:"active"`
+	Data    []live.Flight `json:"data" doc:"the same rows"`
+	Cached  bool          `json:"cached" doc:"whether a cache answered"`
+	Layer   string        `json:"layer,omitempty" doc:"/api/flights/memory alone: the layer that answered" enum:"memory,redis,log"`
+	Meta    Meta          `json:"meta"`
+}
+
+// PositionsAnswer is the shape of /api/atc-positions.
+type PositionsAnswer struct {
+	Positions []live.Position `json:"positions"`
+	Total     int             `json:"total" doc:"connections, observers included"`
+	Online    int             `json:"online" doc:"of those, the ones on a frequency"`
+	Data      []live.Position `json:"data" doc:"the same rows"`
+	Cached    bool            `json:"cached" doc:"whether a cache answered"`
+	Meta      Meta            `json:"meta"`
+}
+
+// NetworkStatus is the row of /api/network/status, whose keys stand at the top
+// of the answer as well.
+type NetworkStatus struct {
+	TotalControllers  int       `json:"total_controllers" doc:"connections, observers included"`
+	OnlineControllers int       `json:"online_controllers" doc:"of those, the ones on a frequency"`
+	TotalFlights      int       `json:"total_flights"`
+	TotalSectors      *int      `json:"total_sectors" doc:"null until sectors are recorded"`
+	LastUpdate        time.Time `json:"last_update" doc:"update_timestamp of the snapshot counted"`
+}
+
+// NetworkAnswer is the shape of /api/network/status.
+type NetworkAnswer struct {
+	NetworkStatus
+	Data []NetworkStatus `json:"data"`
+	Meta Meta            `json:"meta"`
+}
+
+// Flights registers the operations of api-flights.
+func Flights(s *service) {
+	s.answer(live.Flights, "/api/flights", "Every pilot's connection with plan and position", false, reflect.TypeFor[FlightsAnswer]())
+	s.answer(live.Flights, "/api/flights/memory", "The same rows with the cache layer that answered", true, reflect.TypeFor[FlightsAnswer]())
+}
+
+// ATC registers the operations of api-atc.
+func ATC(s *service) {
+	s.answer(live.Positions, "/api/atc-positions", "Every controller's connection", false, reflect.TypeFor[PositionsAnswer]())
+}
+
+// answerInput is what matters of a request for a common answer.
+type answerInput struct {
+	AcceptEncoding string `header:"Accept-Encoding" hidden:"true"`
+	IfNoneMatch    string `header:"If-None-Match" hidden:"true"`
+}
+
+// answer registers an operation that gives a common answer as it is kept. shape
+// is for the documentation: the bytes were rendered when the snapshot came.
+func (s *service) answer(name live.Name, path, summary string, withLayer bool, shape reflect.Type) {
+	s.direct[path] = true
+	schema := s.api.OpenAPI().Components.Schemas.Schema(shape, true, "")
+	operation := huma.Operation{
+		OperationID: operationID(path), Method: http.MethodGet, Path: path, Summary: summary,
+		Responses: map[string]*huma.Response{"200": {
+			Description: summary, Content: map[string]*huma.MediaType{jsonType: {Schema: schema}},
+		}},
+	}
+	huma.Register(s.api, operation, func(ctx context.Context, input *answerInput) (*huma.StreamResponse, error) {
+		encoding := live.JSON
+		if acceptsGzip(input.AcceptEncoding) {
+			encoding = live.Gzip
+		}
+		answer, err := s.Live.Get(ctx, name, encoding)
+		if err != nil {
+			return nil, s.problem(ctx, err)
+		}
+		return &huma.StreamResponse{Body: func(ctx huma.Context) { s.send(ctx, &answer, input.IfNoneMatch, withLayer) }}, nil
+	})
+}
+
+func operationID(path string) string {
+	return strings.NewReplacer("/", "-", ".", "-").Replace(strings.TrimPrefix(path, "/api/"))
+}
+
+func (s *service) send(ctx huma.Context, answer *live.Answer, ifNoneMatch string, withLayer bool) {
+	etag := answer.ETag
+	if withLayer { // the layer is in the bytes, so it is in their tag
+		etag = strings.TrimSuffix(etag, `"`) + "." + string(answer.Layer) + `"`
+	}
+	ctx.SetHeader("ETag", etag)
+	ctx.SetHeader("Vary", "Accept-Encoding")
+	ctx.SetHeader("Cache-Control", s.untilNextTick(answer.Stale))
+	ctx.SetHeader("X-Snapshot", answer.Snapshot.Format(time.RFC3339Nano))
+	if matches(ifNoneMatch, etag) {
+		ctx.SetStatus(http.StatusNotModified)
+		return
+	}
+	first, last := answer.Parts(withLayer)
+	ctx.SetHeader("Content-Type", jsonType)
+	if answer.Encoding == live.Gzip {
+		ctx.SetHeader("Content-Encoding", "gzip")
+	}
+	ctx.SetHeader("Content-Length", strconv.Itoa(len(first)+len(last)))
+	ctx.SetStatus(http.StatusOK)
+	writer := ctx.BodyWriter()
+	if _, err := writer.Write(first); err == nil {
+		_, _ = writer.Write(last) // a client that left
+	}
+}
+
+// untilNextTick is the Cache-Control of what the next tick may change. Answers
+// that are stale, or whose time may run faster than the client's, are kept for
+// a second: that is enough for a dashboard's parallel requests.
+func (s *service) untilNextTick(stale bool) string {
+	remaining := time.Second
+	if !stale && s.Source == live.LiveSource {
+		now := s.Clock()
+		remaining = now.Truncate(tick).Add(tick).Sub(now)
+	}
+	return "public, max-age=" + strconv.Itoa(max(1, int(remaining/time.Second)))
+}
+
+// matches reports whether an If-None-Match names the tag. What compression
+// added to it on the way out does not matter, nor does a proxy's weakening.
+func matches(ifNoneMatch, etag string) bool {
+	if ifNoneMatch == "" {
+		return false
+	}
+	for candidate := range strings.SplitSeq(ifNoneMatch, ",") {
+		candidate = strings.TrimPrefix(strings.TrimSpace(candidate), "W/")
+		for _, suffix := range []string{encodingSuffix, "-zstd"} {
+			if plain, found := strings.CutSuffix(candidate, suffix+`"`); found {
+				candidate = plain + `"`
+			}
+		}
+		if candidate == "*" || candidate == etag {
+			return true
+		}
+	}
+	return false
+}
+
+// acceptsGzip reads Accept-Encoding as RFC 9110 has it, as far as gzip goes.
+func acceptsGzip(header string) bool {
+	any := false
+	for part := range strings.SplitSeq(header, ",") {
+		coding, parameters, _ := strings.Cut(part, ";")
+		weight := 1.0
+		if q, found := strings.CutPrefix(strings.TrimSpace(parameters), "q="); found {
+			if parsed, err := strconv.ParseFloat(q, 64); err == nil {
+				weight = parsed
+			}
+		}
+		switch strings.ToLower(strings.TrimSpace(coding)) {
+		case "gzip", "x-gzip":
+			return weight > 0
+		case "*":
+			any = weight > 0
+		}
+	}
+	return any
+}

@@ -1,0 +1,124 @@
+package api
+
+import (
+	"context"
+	"io"
+	"net/http"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humago"
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+	"go.uber.org/zap"
+
+	"github.com/skyledger/skyledger/internal/live"
+	"github.com/skyledger/skyledger/internal/rawlog"
+	"github.com/skyledger/skyledger/internal/store"
+	"github.com/skyledger/skyledger/internal/telemetry"
+)
+
+// Live gives the common answers; *live.Reader is one.
+type Live interface {
+	Get(ctx context.Context, name live.Name, encoding live.Encoding) (live.Answer, error)
+	Stats() live.Stats
+	Ping(ctx context.Context) (time.Duration, error)
+}
+
+// Ledger accounts for ticks; *store.Store is one.
+type Ledger interface {
+	Ledger(ctx context.Context, query store.LedgerQuery) ([]store.LedgerRow, error)
+	LedgerSummary(ctx context.Context, from, to time.Time) (store.LedgerSummary, error)
+}
+
+// Records reads the log: the newest record not after a moment, fault.NotFound
+// when there is none.
+type Records interface {
+	At(ctx context.Context, at time.Time) (rawlog.Record, error)
+}
+
+// Deps are what the operations answer from. A group needs Live, the status
+// group all of them.
+type Deps struct {
+	Live    Live
+	Ledger  Ledger
+	Log     Records
+	Source  string // name of the feed; answers name any but the live one
+	Clock   func() time.Time
+	Logger  *zap.Logger
+	Metrics *telemetry.Metrics // nil: requests are logged without metrics
+	Random  io.Reader          // request ids are made from it; nil: crypto/rand
+}
+
+// Group registers the operations of one function.
+type Group func(*service)
+
+// service is the API while it is put together.
+type service struct {
+	Deps
+	api    huma.API
+	direct map[string]bool // paths whose bytes are compressed already
+}
+
+// New returns the handler of the groups' operations.
+func New(deps Deps, groups ...Group) (http.Handler, error) {
+	mux := http.NewServeMux()
+	service := &service{Deps: deps, api: humago.New(mux, configuration()), direct: map[string]bool{}}
+	for _, group := range groups {
+		group(service)
+	}
+	return service.wrap(mux)
+}
+
+// configuration is huma's, with JSON alone: no other format is negotiated,
+// whatever a client prefers, and bodies carry no link to their schema.
+func configuration() huma.Config {
+	info := &huma.Info{Title: "Skyledger", Version: "1", Description: "The VATSIM network, every 15 seconds."}
+	format := huma.Format{
+		Marshal:   func(w io.Writer, v any) error { return json.MarshalWrite(w, v, jsontext.AllowInvalidUTF8(true)) },
+		Unmarshal: func(data []byte, v any) error { return json.Unmarshal(data, v) },
+	}
+	return huma.Config{
+		OpenAPI: &huma.OpenAPI{
+			OpenAPI: "3.1.0", Info: info,
+			Components: &huma.Components{Schemas: huma.NewMapRegistry("#/components/schemas/", huma.DefaultSchemaNamer)},
+		},
+		// Problems are found under the suffix of their media type.
+		Formats:       map[string]huma.Format{jsonType: format, "json": format},
+		DefaultFormat: jsonType,
+		Transformers:  []huma.Transformer{problemOfHuma},
+	}
+}
+
+// Meta says how old a list is and where it goes on.
+type Meta struct {
+	AsOf       *time.Time `json:"as_of" doc:"what moment the data describe"`
+	AgeS       *int       `json:"age_s" doc:"seconds since then"`
+	Stale      bool       `json:"stale" doc:"whether newer data should have been here"`
+	Snapshot   *time.Time `json:"snapshot" doc:"update_timestamp of the newest snapshot in the data"`
+	Count      int        `json:"count" doc:"rows in data"`
+	NextCursor *string    `json:"next_cursor" doc:"cursor of the next page; null on the last one"`
+	Source     string     `json:"source,omitempty" doc:"where the data come from, when that is not the live network"`
+}
+
+func (s *service) meta(count int) Meta {
+	meta := Meta{Count: count}
+	if s.Source != live.LiveSource {
+		meta.Source = s.Source
+	}
+	return meta
+}
+
+// seconds returns whole seconds, never negative: clocks differ.
+func seconds(age time.Duration) *int {
+	whole := int(max(0, age) / time.Second)
+	return &whole
+}
+
+func utc(moment time.Time) *time.Time {
+	if moment.IsZero() {
+		return nil
+	}
+	moment = moment.UTC()
+	return &moment
+}

@@ -1,0 +1,22 @@
+package api
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/aws/aws-lambda-go/events"
+	"github.com/aws/aws-lambda-go/lambda"
+	"github.com/awslabs/aws-lambda-go-api-proxy/httpadapter"
+)
+
+// Lambda makes the handler one of API Gateway's HTTP API events (payload 2.0).
+// Bodies that are not text, such as gzip, travel in base64, as the event's
+// format asks. A response may take 6 MB on that way.
+//
+// The adapter is archived; it is used in this file alone.
+func Lambda(handler http.Handler) lambda.Handler {
+	adapter := httpadapter.NewV2(handler)
+	return lambda.NewHandler(func(ctx context.Context, event events.APIGatewayV2HTTPRequest) (events.APIGatewayV2HTTPResponse, error) {
+		return adapter.ProxyWithContext(ctx, event)
+	})
+}

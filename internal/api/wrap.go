@@ -1,0 +1,198 @@
+package api
+
+import (
+	"crypto/rand"
+	"encoding/hex"
+	"fmt"
+	"io"
+	"net/http"
+	"runtime/debug"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/go-json-experiment/json"
+	"github.com/klauspost/compress/gzhttp"
+	"go.uber.org/zap"
+
+	"github.com/skyledger/skyledger/internal/fault"
+	"github.com/skyledger/skyledger/internal/telemetry"
+)
+
+const (
+	requestIDHeader  = "X-Request-Id"
+	longestRequestID = 128
+	leastCompressed  = 1024 // bytes; below, a compressed answer saves no packet
+	encodingSuffix   = "-gzip"
+)
+
+// wrap puts around the operations what every request passes: its id, one log
+// line, shelter from panics, cross-origin access, unknown paths, compression.
+func (s *service) wrap(mux *http.ServeMux) (http.Handler, error) {
+	compress, err := gzhttp.NewWrapper(gzhttp.MinSize(leastCompressed), gzhttp.SuffixETag(encodingSuffix))
+	if err != nil {
+		return nil, fault.E("api.New", fault.Internal, "compression", err)
+	}
+	compressed := compress(mux)
+	random := s.Random
+	if random == nil {
+		random = rand.Reader
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		id := requestID(r.Header.Get(requestIDHeader), random)
+		r = r.WithContext(telemetry.WithRequest(r.Context(), id))
+		header := w.Header()
+		header.Set(requestIDHeader, id)
+		header.Set("Access-Control-Allow-Origin", "*")
+		header.Set("Access-Control-Expose-Headers", "ETag, Link, Retry-After, X-Request-Id, X-Snapshot")
+		header.Set("X-Content-Type-Options", "nosniff")
+		watched := &watch{ResponseWriter: w, bodyless: r.Method == http.MethodHead}
+		began := time.Now()
+		pattern := ""
+		defer func() { s.report(r, watched, pattern, time.Since(began), recover()) }()
+		handler, found := mux.Handler(r)
+		switch pattern = found; {
+		case r.Method == http.MethodOptions:
+			preflight(watched)
+		case pattern == "":
+			s.unrouted(watched, r, handler)
+		case s.direct[r.URL.Path]:
+			mux.ServeHTTP(watched, r)
+		default:
+			compressed(watched, r)
+		}
+	}), nil
+}
+
+// requestID returns the client's id when it is one that may be logged and sent
+// back, else a new one.
+func requestID(given string, random io.Reader) string {
+	if valid := len(given) > 0 && len(given) <= longestRequestID; valid && strings.IndexFunc(given, notOfID) < 0 {
+		return given
+	}
+	var id [16]byte
+	// Without randomness an id is still an id, only not a new one.
+	_, _ = io.ReadFull(random, id[:])
+	return hex.EncodeToString(id[:])
+}
+
+func notOfID(c rune) bool {
+	return (c < '0' || c > '9') && (c < 'A' || c > 'Z') && (c < 'a' || c > 'z') && !strings.ContainsRune("-_.:/+=@", c)
+}
+
+// preflight allows any origin to read.
+func preflight(w http.ResponseWriter) {
+	header := w.Header()
+	header.Set("Allow", "GET, HEAD, OPTIONS")
+	header.Set("Access-Control-Allow-Methods", "GET, HEAD, OPTIONS")
+	header.Set("Access-Control-Allow-Headers", "Accept, Content-Type, If-None-Match, X-Request-Id")
+	header.Set("Access-Control-Max-Age", "86400")
+	w.WriteHeader(http.StatusNoContent)
+}
+
+// unrouted answers what no operation takes: 405 where another method would be
+// taken, else 404. The mux knows which, in its own handler for such requests.
+func (s *service) unrouted(w http.ResponseWriter, r *http.Request, handler http.Handler) {
+	verdict := &discard{header: http.Header{}}
+	handler.ServeHTTP(verdict, r)
+	problem := newProblem(r.Context(), http.StatusNotFound, string(fault.NotFound), "There is nothing at "+r.URL.Path+".")
+	if verdict.status == http.StatusMethodNotAllowed {
+		w.Header().Set("Allow", verdict.header.Get("Allow"))
+		problem = newProblem(r.Context(), verdict.status, "method_not_allowed", r.Method+" is not possible here; "+verdict.header.Get("Allow")+" is.")
+	}
+	writeProblem(w, problem)
+}
+
+func writeProblem(w http.ResponseWriter, problem *Problem) {
+	body, err := json.Marshal(problem)
+	if err != nil {
+		body = []byte(`{}`)
+	}
+	header := w.Header()
+	for name, values := range problem.GetHeaders() {
+		header[name] = values
+	}
+	header.Set("Content-Type", problemType)
+	header.Set("Content-Length", strconv.Itoa(len(body)))
+	w.WriteHeader(problem.Status)
+	_, _ = w.Write(body) // a client that left
+}
+
+// report writes the request's log line, after answering for a panic.
+func (s *service) report(r *http.Request, w *watch, pattern string, took time.Duration, panicked any) {
+	ctx := r.Context()
+	if panicked != nil {
+		telemetry.For(ctx, s.Logger).Error("panic", zap.String("cause", fmt.Sprint(panicked)), zap.ByteString("stack", debug.Stack()))
+		if w.status != 0 {
+			panic(http.ErrAbortHandler) // too late to say so: break the answer off
+		}
+		header := w.Header()
+		for _, name := range []string{"ETag", "Content-Encoding", "Link", "X-Snapshot"} {
+			header.Del(name)
+		}
+		writeProblem(w, newProblem(ctx, http.StatusInternalServerError, string(fault.Internal), sentence(fault.Internal)))
+	}
+	outcome := "ok"
+	switch {
+	case w.status >= http.StatusInternalServerError:
+		outcome = "error"
+	case w.status >= http.StatusBadRequest:
+		outcome = "refused"
+	}
+	fields := []zap.Field{
+		zap.String("method", r.Method), zap.String("path", r.URL.Path), zap.String("route", pattern),
+		zap.Int("status", w.status), zap.Int64("bytes", w.bytes),
+	}
+	if s.Metrics == nil {
+		telemetry.For(ctx, s.Logger).Info("request", append(fields, zap.String("outcome", outcome), zap.Duration("took", took))...)
+		return
+	}
+	values := map[string]telemetry.Value{
+		"Requests":        {Value: 1, Unit: telemetry.Count},
+		"RequestDuration": {Value: float64(took) / float64(time.Millisecond), Unit: telemetry.Milliseconds},
+	}
+	if outcome == "error" {
+		values["RequestErrors"] = telemetry.Value{Value: 1, Unit: telemetry.Count}
+	}
+	s.Metrics.Emit(ctx, "request", outcome, values, fields...)
+}
+
+// watch notes what was answered.
+type watch struct {
+	http.ResponseWriter
+	status   int
+	bytes    int64
+	bodyless bool // an answer to HEAD; on the way to API Gateway nobody else drops its body
+}
+
+func (w *watch) WriteHeader(status int) {
+	if w.status == 0 {
+		w.status = status
+	}
+	w.ResponseWriter.WriteHeader(status)
+}
+
+func (w *watch) Write(body []byte) (int, error) {
+	if w.status == 0 {
+		w.status = http.StatusOK
+	}
+	if w.bodyless {
+		return len(body), nil
+	}
+	n, err := w.ResponseWriter.Write(body)
+	w.bytes += int64(n)
+	return n, err
+}
+
+// Unwrap lets http.ResponseController reach what is below.
+func (w *watch) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+
+// discard takes an answer that is only looked at.
+type discard struct {
+	header http.Header
+	status int
+}
+
+func (d *discard) Header() http.Header         { return d.header }
+func (d *discard) Write(b []byte) (int, error) { return len(b), nil }
+func (d *discard) WriteHeader(status int)      { d.status = status }
