@@ -90,10 +90,12 @@ func (d *Dir) list(folder, format, suffix string) ([]time.Time, error) {
 	return times, nil
 }
 
-// Files returns the hour's packed file and segment, those there are.
+// Files returns the hour's packed file and segment, those there are. It looks
+// for the segment first: a compaction that ends in between has then deleted what
+// the packed file holds, and the other way round the hour would seem to be empty.
 func (d *Dir) Files(_ context.Context, hour time.Time) ([]File, error) {
 	var files []File
-	for _, file := range []File{{Name: packedName(hour), Kind: Packed}, {Name: segmentName(hour), Kind: Segment}} {
+	for _, file := range []File{{Name: segmentName(hour), Kind: Segment}, {Name: packedName(hour), Kind: Packed}} {
 		info, err := os.Stat(filepath.Join(d.root, file.Name))
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
@@ -103,6 +105,7 @@ func (d *Dir) Files(_ context.Context, hour time.Time) ([]File, error) {
 		}
 		files = append(files, describe(file, info))
 	}
+	slices.Reverse(files)
 	return files, nil
 }
 

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"golang.org/x/sync/errgroup"
+
+	"github.com/skyledger/skyledger/internal/fault"
 )
 
 // hourIndex knows where the records of one hour lie. It is derived from the
@@ -92,8 +94,16 @@ func (h *hourIndex) add(s slot) {
 }
 
 // refresh reads what is new in the hour's files, everything when a file went
-// away or changed.
+// away or changed. A file that goes away meanwhile makes it begin again.
 func (l *Log) refresh(ctx context.Context, h *hourIndex) error {
+	err := l.refreshOnce(ctx, h)
+	for try := 0; try < 2 && fault.Is(err, fault.NotFound); try++ {
+		err = l.refreshOnce(ctx, h)
+	}
+	return err
+}
+
+func (l *Log) refreshOnce(ctx context.Context, h *hourIndex) error {
 	files, err := l.storage.Files(ctx, h.hour)
 	if err != nil {
 		return err

@@ -138,7 +138,13 @@ func (l *Log) entries(ctx context.Context, h *hourIndex, from, to int64) ([]Entr
 	if err := l.refresh(ctx, h); err != nil {
 		return nil, err
 	}
-	if err := l.fill(ctx, h, from, to); err != nil {
+	err := l.fill(ctx, h, from, to)
+	if fault.Is(err, fault.NotFound) { // packed by another process meanwhile
+		if err = l.refresh(ctx, h); err == nil {
+			err = l.fill(ctx, h, from, to)
+		}
+	}
+	if err != nil {
 		return nil, err
 	}
 	var entries []Entry
