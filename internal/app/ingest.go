@@ -25,7 +25,7 @@ func Ingest(ctx context.Context, runtime *Runtime) (lambda.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	publisher, err := newPublisher(runtime)
+	publisher, err := newPublisher(ctx, runtime)
 	if err != nil {
 		return nil, err
 	}

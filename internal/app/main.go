@@ -11,6 +11,7 @@ import (
 	"github.com/aws/aws-lambda-go/lambda"
 
 	"github.com/skyledger/skyledger/internal/config"
+	"github.com/skyledger/skyledger/internal/live"
 	"github.com/skyledger/skyledger/internal/manifest"
 	"github.com/skyledger/skyledger/internal/telemetry"
 )
@@ -39,7 +40,7 @@ func Main(name string, build Build) {
 	if err != nil {
 		fail(err)
 	}
-	handler, err := build(context.Background(), &Runtime{Config: settings, Logger: logger, Clock: time.Now})
+	handler, err := build(context.Background(), &Runtime{Config: settings, Logger: logger, Clock: time.Now, Memory: live.NewMemory()})
 	if err != nil {
 		fail(err)
 	}

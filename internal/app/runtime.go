@@ -11,6 +11,7 @@ import (
 
 	"github.com/skyledger/skyledger/internal/config"
 	"github.com/skyledger/skyledger/internal/ingest"
+	"github.com/skyledger/skyledger/internal/live"
 	"github.com/skyledger/skyledger/internal/rawlog"
 	"github.com/skyledger/skyledger/internal/store"
 	"github.com/skyledger/skyledger/internal/telemetry"
@@ -24,6 +25,8 @@ type Runtime struct {
 	Clock  func() time.Time
 	// Queue carries the minute's later ticks; nil uses SQS at TICK_QUEUE_URL.
 	Queue ingest.Queue
+	// Memory is the live view within this process, shared by its functions.
+	Memory *live.Memory
 
 	mu      sync.Mutex
 	store   *store.Store

@@ -18,9 +18,8 @@ type Store interface {
 	Head(ctx context.Context) (store.Head, error)
 	EnsurePartitions(ctx context.Context, from time.Time, days int) error
 	ChunkableHours(ctx context.Context, before time.Time) ([]time.Time, error)
-	ChunkHour(ctx context.Context, hour time.Time) (store.ChunkReport, error)
-	DropPositionsBefore(ctx context.Context, cut time.Time) (int64, error)
-	DropHistoryBefore(ctx context.Context, cut time.Time, limit int) (int64, error)
+	ChunkHour(ctx context.Context, hour time.Time) error
+	DropBefore(ctx context.Context, retention store.Retention) (store.Dropped, error)
 }
 
 // Log is what cleanup does to the log.
@@ -45,11 +44,8 @@ type Options struct {
 	RetainLog       time.Duration // 0 keeps it
 }
 
-// Bounds of one run; the next run goes on.
-const (
-	hoursPerRun  = 48
-	deletePerRun = 200_000
-)
+// hoursPerRun bounds a run; the next one goes on.
+const hoursPerRun = 48
 
 // Cleaner does cleanup runs.
 type Cleaner struct{ Options }
@@ -59,12 +55,11 @@ func New(options Options) *Cleaner { return &Cleaner{options} }
 
 // Report says what a run did.
 type Report struct {
-	ChunkedHours     int
-	ChunkedPositions int64
-	CompactedHours   int
-	RemovedHours     int   // of the log
-	DroppedRows      int64 // of the database
-	DroppedDays      int64 // partitions of positions
+	ChunkedHours   int
+	WaitingHours   int // whose lost positions ingest has yet to restore
+	CompactedHours int
+	RemovedHours   int // of the log
+	Dropped        store.Dropped
 }
 
 // Run does every step once. A step that fails does not keep the others from
@@ -116,13 +111,18 @@ func (c *Cleaner) chunk(ctx context.Context, newest time.Time, report *Report) e
 		if i == hoursPerRun || ctx.Err() != nil {
 			break
 		}
-		chunked, err := c.Store.ChunkHour(ctx, hour)
+		err := c.Store.ChunkHour(ctx, hour)
+		if fault.ReasonOf(err) == "frames_missing" {
+			// Lost in a crash of the database: ingest restores them from the log,
+			// and the next run takes the hour.
+			report.WaitingHours++
+			c.Logger.Warn("hour waits for its positions", zap.Time("hour", hour), zap.Error(err))
+			continue
+		}
 		if err != nil {
 			return err
 		}
 		report.ChunkedHours++
-		report.ChunkedPositions += chunked.Positions
-		c.Logger.Debug("hour became chunks", zap.Time("hour", hour), zap.Int64("positions", chunked.Positions))
 	}
 	return nil
 }
@@ -135,16 +135,16 @@ func (c *Cleaner) compact(ctx context.Context, newest time.Time, report *Report)
 
 func (c *Cleaner) retain(ctx context.Context, newest time.Time, report *Report) error {
 	var failures []error
+	var retention store.Retention
 	if c.RetainPositions > 0 {
-		days, err := c.Store.DropPositionsBefore(ctx, newest.Add(-c.RetainPositions))
-		report.DroppedDays += days
-		failures = append(failures, err)
+		retention.Positions = newest.Add(-c.RetainPositions)
 	}
 	if c.RetainHistory > 0 {
-		rows, err := c.Store.DropHistoryBefore(ctx, newest.Add(-c.RetainHistory), deletePerRun)
-		report.DroppedRows += rows
-		failures = append(failures, err)
+		retention.History = newest.Add(-c.RetainHistory)
 	}
+	dropped, err := c.Store.DropBefore(ctx, retention)
+	report.Dropped = dropped
+	failures = append(failures, err)
 	if c.RetainLog > 0 {
 		removed, err := c.Log.Remove(ctx, newest.Add(-c.RetainLog), hoursPerRun)
 		report.RemovedHours += removed.Hours
@@ -154,14 +154,15 @@ func (c *Cleaner) retain(ctx context.Context, newest time.Time, report *Report) 
 }
 
 func (c *Cleaner) emit(ctx context.Context, report Report, started time.Time, err error) {
-	count := func(n int64) telemetry.Value { return telemetry.Value{Value: float64(n), Unit: telemetry.Count} }
+	count := func(n int) telemetry.Value { return telemetry.Value{Value: float64(n), Unit: telemetry.Count} }
 	values := map[string]telemetry.Value{
-		"chunked_hours":     count(int64(report.ChunkedHours)),
-		"chunked_positions": count(report.ChunkedPositions),
-		"compacted_hours":   count(int64(report.CompactedHours)),
-		"removed_hours":     count(int64(report.RemovedHours)),
-		"dropped_rows":      count(report.DroppedRows),
-		"dropped_days":      count(report.DroppedDays),
+		"chunked_hours":     count(report.ChunkedHours),
+		"waiting_hours":     count(report.WaitingHours),
+		"compacted_hours":   count(report.CompactedHours),
+		"removed_log_hours": count(report.RemovedHours),
+		"dropped_days":      count(report.Dropped.Partitions),
+		"dropped_sessions":  count(report.Dropped.Sessions),
+		"dropped_snapshots": count(report.Dropped.Snapshots),
 		"cleanup_ms":        {Value: float64(time.Since(started).Milliseconds()), Unit: telemetry.Milliseconds},
 	}
 	outcome, fields := "done", []zap.Field(nil)

@@ -2,6 +2,7 @@ package ingest
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"go.uber.org/zap"
@@ -205,14 +206,31 @@ func (r *Recorder) project(ctx context.Context, next arrival, late bool, report 
 	if late {
 		outcome = store.Late
 	}
-	changes := r.projector.Project(projection.Input{
-		Record: next.entry, Snapshot: next.snapshot, Stations: next.stations, Outcome: outcome,
-	})
-	if err := r.Store.Commit(ctx, changes); err != nil {
+	before := r.projector.Head().Snapshot
+	input := projection.Input{Record: next.entry, Snapshot: next.snapshot, Stations: next.stations, Outcome: outcome}
+	changes := r.projector.Project(input)
+	err := r.Store.Commit(ctx, changes)
+	var collision *store.CollisionError
+	if errors.As(err, &collision) {
+		// Two sessions whose ids are the same hash: the second one is refused, or
+		// it would hold up everything behind it for ever.
+		telemetry.For(ctx, r.Logger).Error("rows refused", zap.Int("rows", len(collision.Keys)), zap.Error(err))
+		r.projector = nil
+		if err := r.load(ctx); err != nil {
+			return nil, err
+		}
+		input.Snapshot = projection.Without(input.Snapshot, collision.Keys)
+		changes = r.projector.Project(input)
+		err = r.Store.Commit(ctx, changes)
+	}
+	if err != nil {
 		return nil, err
 	}
 	report.count(changes, outcome)
-	return &Current{Snapshot: next.snapshot, Stations: next.stations, Received: next.entry.Received, Head: changes.Head}, nil
+	return &Current{
+		Snapshot: input.Snapshot, Stations: next.stations, Received: next.entry.Received,
+		Head: changes.Head, Before: before,
+	}, nil
 }
 
 // restoreFrames puts back the positions that PostgreSQL lost in a crash: they

@@ -25,6 +25,11 @@ type arrival struct {
 // sets the report's observation when the tick brought no new snapshot. Its error
 // means that a body was received and could not be made durable.
 func (r *Recorder) receive(ctx context.Context, tick time.Time, report *Report) (*arrival, error) {
+	if !r.begin(tick) {
+		// The same message twice: the feed is asked once a tick.
+		report.Outcome, report.Reason = store.Unchanged, "duplicate_tick"
+		return nil, nil
+	}
 	if age := r.Clock().Sub(tick); age > r.StaleAfter {
 		// A message delivered long after its time: fetching now would record this
 		// moment under that tick, and hammer the feed when many come at once.
@@ -48,6 +53,26 @@ func (r *Recorder) receive(ctx context.Context, tick time.Time, report *Report) 
 	}
 	report.Bytes = len(network.Body)
 	return r.keep(ctx, tick, network, transceivers, report)
+}
+
+// begin says whether this process has yet to do the tick, and notes that it does.
+func (r *Recorder) begin(tick time.Time) bool {
+	r.ticking.Lock()
+	defer r.ticking.Unlock()
+	if r.newest.Equal(tick) {
+		return false
+	}
+	r.newest = tick
+	return true
+}
+
+// retry lets a tick that failed be done again.
+func (r *Recorder) retry(tick time.Time) {
+	r.ticking.Lock()
+	defer r.ticking.Unlock()
+	if r.newest.Equal(tick) {
+		r.newest = time.Time{}
+	}
 }
 
 // fetch gets both feeds at once. Radios that cannot be had cost nothing but
@@ -105,6 +130,9 @@ func (r *Recorder) keep(ctx context.Context, tick time.Time, network, transceive
 	}
 	report.decoded = time.Now()
 	<-compressed
+	if decodeErr == nil && !arrived.snapshot.UpdateTimestamp.Equal(at) {
+		decodeErr = fault.E("ingest.keep", fault.Upstream, "no_timestamp", nil)
+	}
 	if decodeErr != nil {
 		return malformed(decodeErr)
 	}
@@ -116,6 +144,9 @@ func (r *Recorder) keep(ctx context.Context, tick time.Time, network, transceive
 	if err != nil {
 		return nil, err
 	}
+	// Radios are asked for in full every time: a record without them would say
+	// that they could not be had.
+	r.Feed.Confirm(network)
 	arrived.entry = entry
 	report.Snapshot, report.Stored = at, entry.Stored
 	if !appended {

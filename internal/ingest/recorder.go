@@ -3,6 +3,7 @@ package ingest
 import (
 	"context"
 	"iter"
+	"slices"
 	"sync"
 	"time"
 
@@ -20,6 +21,8 @@ import (
 type Feed interface {
 	Network(ctx context.Context) (vatsim.Fetched, error)
 	Transceivers(ctx context.Context) (vatsim.Fetched, error)
+	// Confirm says that a body is safe, so that only newer ones are asked for.
+	Confirm(fetched vatsim.Fetched)
 }
 
 // Log is where bodies become durable.
@@ -58,7 +61,8 @@ type Current struct {
 	Snapshot *vatsim.Snapshot
 	Stations []vatsim.Station
 	Received time.Time
-	Head     store.Head
+	Head     store.Head // after it
+	Before   time.Time  // the snapshot before it; zero when it is the first
 }
 
 // Options are a recorder's parts and bounds.
@@ -83,9 +87,13 @@ type Options struct {
 type Recorder struct {
 	Options
 
-	mu         sync.Mutex
-	projector  *projection.Projector // nil when it must be made from the database
-	unreadable map[time.Time]bool    // records of the log that cannot be decoded: reported once, never retried
+	ticking sync.Mutex
+	newest  time.Time // tick begun last
+
+	mu           sync.Mutex
+	projector    *projection.Projector // nil when it must be made from the database
+	observations []store.TickRow       // ticks without a new snapshot that the ledger does not have yet
+	passedOver   map[time.Time]bool    // records this process tries no more: damaged ones, and late ones left to a rebuild
 }
 
 // New returns a recorder. It does nothing until a tick comes.
@@ -119,14 +127,18 @@ func (r *Recorder) Tick(ctx context.Context, tick time.Time) (Report, error) {
 	report := Report{Tick: tick}
 	arrived, err := r.receive(ctx, tick, &report)
 	if err != nil {
+		r.retry(tick)
 		r.emit(ctx, &report, started, err)
 		return report, err
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	current, err := r.bringUpToDate(ctx, arrived, &report)
-	if err == nil && report.observed != nil {
-		err = r.observe(ctx, *report.observed)
+	if report.observed != nil {
+		r.observations = append(r.observations, *report.observed)
+	}
+	if err == nil {
+		err = r.observe(ctx)
 	}
 	if err == nil {
 		err = r.restoreFrames(ctx, &report)
@@ -152,16 +164,25 @@ func delays(err error) bool {
 	return fault.Retryable(err) || fault.Is(err, fault.Conflict)
 }
 
-// observe writes the ledger row of a tick that brought no new snapshot.
-func (r *Recorder) observe(ctx context.Context, row store.TickRow) error {
-	if err := r.load(ctx); err != nil {
-		return err
+// mostObservations bounds what is kept for the ledger while the database is
+// away: an hour of ticks.
+const mostObservations = 240
+
+// observe writes the ledger rows of ticks that brought no new snapshot: this
+// one's, and those kept while the database was away.
+func (r *Recorder) observe(ctx context.Context) error {
+	if surplus := len(r.observations) - mostObservations; surplus > 0 {
+		r.observations = slices.Delete(r.observations, 0, surplus)
 	}
-	missing := projection.MissingTicks(r.projector.Head().Tick, row.Tick)
-	if err := r.Store.RecordTick(ctx, row, missing); err != nil {
-		return err
+	for len(r.observations) > 0 {
+		row := r.observations[0]
+		missing := projection.MissingTicks(r.projector.Head().Tick, row.Tick)
+		if err := r.Store.RecordTick(ctx, row, missing); err != nil {
+			return err
+		}
+		r.projector.ObserveTick(row.Tick)
+		r.observations = r.observations[1:]
 	}
-	r.projector.ObserveTick(row.Tick)
 	return nil
 }
 

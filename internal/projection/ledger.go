@@ -1,9 +1,11 @@
 package projection
 
 import (
+	"slices"
 	"time"
 
 	"github.com/skyledger/skyledger/internal/store"
+	"github.com/skyledger/skyledger/internal/vatsim"
 )
 
 // TickLength is the cadence of the feed and of the ledger.
@@ -64,3 +66,34 @@ func MissingTicks(newest, tick time.Time) []store.TickRow {
 
 // TickOf returns the tick that a moment belongs to.
 func TickOf(moment time.Time) time.Time { return moment.UTC().Truncate(TickLength) }
+
+// ReasonCollision is the reason of a row refused because its session's id, a
+// hash, belongs to another session already.
+const ReasonCollision = "session_id_collision"
+
+// Without returns the snapshot without the rows of those sessions, counted as
+// rejected.
+func Without(snapshot *vatsim.Snapshot, keys []store.SessionKey) *vatsim.Snapshot {
+	refused := make(map[key]bool, len(keys))
+	for _, k := range keys {
+		refused[keyOf(k)] = true
+	}
+	rest := *snapshot
+	rest.Rejects = slices.Clone(snapshot.Rejects)
+	refuse := func(k store.SessionKey) bool {
+		if !refused[keyOf(k)] {
+			return false
+		}
+		rest.Rejects = append(rest.Rejects, vatsim.RejectCount{Kind: k.Kind, Reason: ReasonCollision, Count: 1})
+		return true
+	}
+	rest.Pilots = slices.DeleteFunc(slices.Clone(snapshot.Pilots), func(row vatsim.Pilot) bool { return refuse(pilotKey(&row)) })
+	rest.Controllers = slices.DeleteFunc(slices.Clone(snapshot.Controllers), func(row vatsim.Controller) bool {
+		return refuse(controllerKey(vatsim.KindController, &row))
+	})
+	rest.ATIS = slices.DeleteFunc(slices.Clone(snapshot.ATIS), func(row vatsim.Controller) bool {
+		return refuse(controllerKey(vatsim.KindATIS, &row))
+	})
+	rest.Prefiles = slices.DeleteFunc(slices.Clone(snapshot.Prefiles), func(row vatsim.Prefile) bool { return refuse(prefileKey(&row)) })
+	return &rest
+}

@@ -28,6 +28,14 @@ func pilotKey(pilot *vatsim.Pilot) store.SessionKey {
 	return store.SessionKey{Kind: vatsim.KindPilot, CID: pilot.CID, Callsign: pilot.Callsign, Logon: pilot.LogonTime}
 }
 
+func controllerKey(kind vatsim.Kind, row *vatsim.Controller) store.SessionKey {
+	return store.SessionKey{Kind: kind, CID: row.CID, Callsign: row.Callsign, Logon: row.LogonTime}
+}
+
+func prefileKey(row *vatsim.Prefile) store.SessionKey {
+	return store.SessionKey{Kind: vatsim.KindPrefile, CID: row.CID, Callsign: row.Callsign}
+}
+
 // FrameOf returns the positions of a snapshot alone, for a frame that was lost
 // with PostgreSQL's memory and is restored from the log.
 func FrameOf(snapshot *vatsim.Snapshot) store.Frame {
@@ -72,8 +80,7 @@ func newFrame(rows int) store.Frame {
 func (p *Projector) controllers(kind vatsim.Kind, rows []vatsim.Controller, at time.Time, changes *store.Changes) {
 	for i := range rows {
 		row := &rows[i]
-		k := store.SessionKey{Kind: kind, CID: row.CID, Callsign: row.Callsign, Logon: row.LogonTime}
-		s := p.see(k, at, changes, func(opened *store.OpenedSession) {
+		s := p.see(controllerKey(kind, row), at, changes, func(opened *store.OpenedSession) {
 			opened.Server, opened.Facility, opened.Rating, opened.VisualRange = row.Server, row.Facility, row.Rating, row.VisualRange
 		})
 		// A frequency that is not set (199.998) lasts a tick or two after logon:
@@ -111,8 +118,7 @@ func (p *Projector) atis(s *session, row *vatsim.Controller, at time.Time, chang
 func (p *Projector) prefiles(rows []vatsim.Prefile, at time.Time, changes *store.Changes) {
 	for i := range rows {
 		row := &rows[i]
-		k := store.SessionKey{Kind: vatsim.KindPrefile, CID: row.CID, Callsign: row.Callsign}
-		s := p.see(k, at, changes, func(*store.OpenedSession) {})
+		s := p.see(prefileKey(row), at, changes, func(*store.OpenedSession) {})
 		p.plan(s, row.Plan, row.Name, at, changes)
 	}
 }

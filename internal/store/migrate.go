@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -34,6 +35,7 @@ const (
 // it, for SwapSchema. A database that records another source is refused with a
 // fault.Conflict and left as it is.
 func Migrate(ctx context.Context, url, schema, source string) error {
+	schema = cmp.Or(schema, DefaultSchema)
 	const op = "store.Migrate"
 	config, err := pgx.ParseConfig(url)
 	if err != nil {
