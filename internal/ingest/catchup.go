@@ -57,6 +57,9 @@ func (r *Recorder) catchUp(ctx context.Context, arrived *arrival, report *Report
 		if late, err = r.makeRoomForLate(ctx, report); err != nil {
 			return nil, err
 		}
+		if arrived != nil && arrived.entry.At.Before(head.Snapshot.Add(-lateWindow)) {
+			r.leaveToRebuild(ctx, report, arrived.entry.At)
+		}
 	}
 	return r.drain(ctx, arrived, late, report)
 }
@@ -93,12 +96,8 @@ func (r *Recorder) makeRoomForLate(ctx context.Context, report *Report) (map[tim
 		return late, nil
 	}
 	if again := len(entries) - first; again > r.RewindLimit {
-		// They stay in the log; a rebuild puts them into their place.
-		telemetry.For(ctx, r.Logger).Error("late snapshot left to a rebuild",
-			zap.Time("snapshot", entries[first].At), zap.Int("behind", again))
-		report.LateLeft += len(late)
 		for at := range late {
-			r.passedOver[at] = true
+			r.leaveToRebuild(ctx, report, at)
 		}
 		return nil, nil
 	}
@@ -107,6 +106,17 @@ func (r *Recorder) makeRoomForLate(ctx context.Context, report *Report) (map[tim
 	}
 	r.projector = nil
 	return late, r.load(ctx)
+}
+
+// leaveToRebuild passes a snapshot over that came too late to be put into its
+// place. It stays in the log; a rebuild finds it there.
+func (r *Recorder) leaveToRebuild(ctx context.Context, report *Report, at time.Time) {
+	if r.passedOver[at] {
+		return
+	}
+	telemetry.For(ctx, r.Logger).Error("late snapshot left to a rebuild", zap.Time("snapshot", at))
+	report.LateLeft++
+	r.passedOver[at] = true
 }
 
 // drain projects the log's records after the head, oldest first, at most

@@ -134,6 +134,12 @@ func (r *Recorder) Tick(ctx context.Context, tick time.Time) (Report, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	current, err := r.bringUpToDate(ctx, arrived, &report)
+	if arrived != nil && r.passedOver[arrived.entry.At] {
+		report.settle(store.TickRow{
+			Tick: tick, Outcome: store.Late, Reason: "left_to_rebuild", Snapshot: arrived.entry.At,
+			Received: arrived.entry.Received, Bytes: arrived.entry.Bytes, Hash: arrived.entry.Hash[:],
+		})
+	}
 	if report.observed != nil {
 		r.observations = append(r.observations, *report.observed)
 	}
