@@ -28,6 +28,11 @@ type RemoveReport struct {
 	More  bool  // whether older hours are left
 }
 
+// settled is how long ago an hour must have ended before it is packed, where
+// writers are not locked out: they look for a packed file only when an hour has
+// ended, each by its own clock.
+const settled = 5 * time.Minute
+
 // Compact packs hours that ended at or before a time into one file each, the
 // oldest first, at most limit of them (0: all). Frames are copied as they are:
 // they hold what they need within their hour. Late records of an hour that is
@@ -35,6 +40,9 @@ type RemoveReport struct {
 // nothing, and the next call goes on.
 func (l *Log) Compact(ctx context.Context, before time.Time, limit int) (CompactReport, error) {
 	var report CompactReport
+	if latest := l.options.Clock().Add(-settled); l.storage.Conditional() && before.After(latest) {
+		before = latest
+	}
 	hours, err := l.storage.Loose(ctx)
 	if err != nil {
 		return report, err

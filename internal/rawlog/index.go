@@ -80,6 +80,12 @@ func (h *hourIndex) search(at int64) (int, bool) {
 	return i, i < len(h.slots) && h.slots[i].header.at == at
 }
 
+// holds says whether the hour has the very record that b was made of.
+func (h *hourIndex) holds(b *base) bool {
+	i, found := h.search(b.at)
+	return found && h.slots[i].known && h.slots[i].header.hash == b.hash
+}
+
 // add puts a slot into its place, unless there is one of that moment: files are
 // read packed first, and the first record of a moment is the one that counts.
 func (h *hourIndex) add(s slot) {

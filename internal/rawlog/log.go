@@ -49,7 +49,8 @@ type Log struct {
 
 // base is a committed record whose bodies are the dictionary of others.
 type base struct {
-	at int64
+	at   int64
+	hash [32]byte
 	bodies
 }
 
@@ -111,6 +112,7 @@ type Prepared struct {
 	record Record
 	header header
 	frame  []byte
+	base   *base // what it is compressed against; nil for a keyframe
 	key    int64 // At of the keyframe it belongs to, its own when it is one
 }
 
@@ -121,20 +123,25 @@ func (p *Prepared) Bytes() int { return len(p.frame) }
 // is done with the bodies, which it does not change; they must not change until
 // Commit has returned.
 func (l *Log) Prepare(record Record) (*Prepared, error) {
-	const op = "rawlog.Prepare"
 	if record.At.UnixMicro() <= 0 {
-		return nil, fault.E(op, fault.Invalid, "no_time", nil)
+		return nil, fault.E("rawlog.Prepare", fault.Invalid, "no_time", nil)
 	}
 	if len(record.Network) > maxBody || len(record.Transceivers) > maxBody {
-		return nil, fault.E(op, fault.Invalid, "too_large", nil)
+		return nil, fault.E("rawlog.Prepare", fault.Invalid, "too_large", nil)
 	}
-	at := record.At.UnixMicro()
-	from, key := l.baseFor(at)
+	from, key := l.baseFor(record.At.UnixMicro())
+	return l.encode(record, from, key)
+}
+
+func (l *Log) encode(record Record, from *base, key int64) (*Prepared, error) {
 	header, frame, err := l.encoder.frame(record, from)
 	if err != nil {
-		return nil, fault.E(op, fault.Internal, "zstd", err)
+		return nil, fault.E("rawlog.Prepare", fault.Internal, "zstd", err)
 	}
-	return &Prepared{record: record, header: header, frame: frame, key: key}, nil
+	if !header.hasBase {
+		from = nil
+	}
+	return &Prepared{record: record, header: header, frame: frame, base: from, key: key}, nil
 }
 
 // baseFor returns what a record is compressed against and the keyframe it
@@ -177,6 +184,17 @@ func (l *Log) Commit(ctx context.Context, p *Prepared) (entry Entry, appended bo
 	if existing, found, err := l.existing(ctx, h, p.header.at); found || err != nil {
 		return existing, false, err
 	}
+	if p.base != nil && !h.holds(p.base) {
+		// Its hour was removed and begins anew.
+		if p, err = l.encode(p.record, nil, p.header.at); err != nil {
+			return Entry{}, false, err
+		}
+	}
+	return l.write(ctx, h, p)
+}
+
+// write appends a frame that the index does not have.
+func (l *Log) write(ctx context.Context, h *hourIndex, p *Prepared) (Entry, bool, error) {
 	file, offset, appended, err := l.storage.Append(ctx, fromMicros(p.header.at), p.frame, h.end)
 	if err != nil {
 		h.reset()
@@ -236,7 +254,7 @@ func (l *Log) adopt(p *Prepared) {
 	}
 	if l.chain.count%l.options.BaseEvery == 0 {
 		// A copy: the caller may use its buffers again.
-		l.chain.base = &base{at: p.header.at, bodies: bodies{
+		l.chain.base = &base{at: p.header.at, hash: p.header.hash, bodies: bodies{
 			network: slices.Clone(p.record.Network), transceivers: slices.Clone(p.record.Transceivers),
 		}}
 	}
