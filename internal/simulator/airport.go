@@ -196,9 +196,10 @@ func (a *atlas) choose(r *random) int {
 // runway of at least need metres; −1 when many draws find none.
 func (a *atlas) near(r *random, from int, low, high, need float64) int {
 	here := a.airports[from].at
+	atLeast, atMost := math.Cos(min(high/earthRadius, math.Pi)), math.Cos(low/earthRadius)
 	for range 60 {
 		i := a.choose(r)
-		if metres := here.metresTo(a.airports[i].at); metres >= low && metres <= high && a.airports[i].longest >= need {
+		if closeness := here.dot(a.airports[i].at); closeness >= atLeast && closeness <= atMost && a.airports[i].longest >= need {
 			return i
 		}
 	}
@@ -208,11 +209,12 @@ func (a *atlas) near(r *random, from int, low, high, need float64) int {
 // alternate is the nearest airport to goal with a long enough runway, at least
 // 30 NM away; −1 when there is none within 400 NM.
 func (a *atlas) alternate(goal int, need float64) int {
-	best, least := -1, 400*metresPerNM
+	best, closest := -1, math.Cos(400*metresPerNM/earthRadius)
+	tooClose := math.Cos(30 * metresPerNM / earthRadius)
 	for i := range a.airports {
-		metres := a.airports[goal].at.metresTo(a.airports[i].at)
-		if metres > 30*metresPerNM && metres < least && a.airports[i].longest >= need {
-			best, least = i, metres
+		closeness := a.airports[goal].at.dot(a.airports[i].at)
+		if closeness < tooClose && closeness > closest && a.airports[i].longest >= need {
+			best, closest = i, closeness
 		}
 	}
 	return best

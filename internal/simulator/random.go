@@ -57,14 +57,6 @@ func (r *random) below(n int) int { return int(r.next() % uint64(n)) }
 
 func (r *random) chance(p float64) bool { return r.unit() < p }
 
-// sign is −1 or 1.
-func (r *random) sign() float64 {
-	if r.next()&1 == 0 {
-		return -1
-	}
-	return 1
-}
-
 func pick[T any](r *random, from []T) T { return from[r.below(len(from))] }
 
 // hashText is for streams about something named rather than numbered.

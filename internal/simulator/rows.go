@@ -156,12 +156,18 @@ func (s *Simulator) otherPrefile(slot, stamp int64) (prefile, bool) {
 	const length = int64(3 * time.Hour)
 	phase := int64(hash(s.seed, aboutPrefile, uint64(slot), 1) % uint64(length))
 	block := (stamp - phase) / length
-	began := block*length + phase
+	if (stamp-phase)%length < 0 {
+		block--
+	}
+	if c := &s.filed[slot]; c.plan == nil || c.block != block {
+		*c = filed{prefile: s.newPrefile(slot, block, block*length+phase), block: block}
+	}
+	return s.filed[slot].prefile, stamp >= s.filed[slot].filed
+}
+
+func (s *Simulator) newPrefile(slot, block, began int64) prefile {
 	r := newRandom(s.seed, aboutPrefile, uint64(slot), uint64(block))
 	filed := began + int64(r.unit()*15*60e9)
-	if stamp < filed {
-		return prefile{}, false
-	}
 	var l leg
 	for found := false; !found; {
 		l, found = s.firstLeg(fleetShort, r, shortBlock.Seconds(), began)
@@ -179,7 +185,7 @@ func (s *Simulator) otherPrefile(slot, stamp int64) (prefile, bool) {
 		}
 	}
 	p.plan = s.appendPlan(nil, &l, fleetShort, r.below(3), time.Unix(0, filed).UTC().Add(40*time.Minute), p.cid)
-	return p, true
+	return p
 }
 
 func (s *Simulator) appendPrefile(out []byte, p *prefile) []byte {

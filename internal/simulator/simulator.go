@@ -37,17 +37,23 @@ type Simulator struct {
 
 	mu    sync.Mutex
 	cache []cached // by pilot slot; only what could be computed again
+	filed []filed  // the same, by prefiler's slot
 }
 
 // cached is what a slot was last asked about.
 type cached struct {
-	duty    *duty
-	block   int64
-	flight  flight // of duty.legs[leg]
-	leg     int    // −1: none
-	filing  *filing
-	plan    []byte // of filing
-	planned bool
+	duty   *duty
+	block  int64
+	flight flight // of duty.legs[leg]
+	leg    int    // −1: none
+	filing *filing
+	plan   []byte // of filing
+}
+
+// filed is the prefile of a slot's block.
+type filed struct {
+	prefile
+	block int64
 }
 
 // busyShare is the share of time a pilot slot is connected, measured over many
@@ -97,6 +103,7 @@ func New(options Options) (*Simulator, error) {
 	}
 	s.phase = int64(hash(options.Seed, aboutSnapshot)%uint64(Cadence)) / 100 * 100
 	s.cache = make([]cached, s.slots)
+	s.filed = make([]filed, s.prefilers)
 	return s, nil
 }
 
