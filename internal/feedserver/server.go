@@ -70,7 +70,7 @@ func New(source Source, options Options) *Server {
 // Close.
 func (s *Server) Start(addr string) error {
 	const op = "feedserver.Start"
-	listener, err := net.Listen("tcp", addr)
+	listener, err := new(net.ListenConfig).Listen(context.Background(), "tcp", addr)
 	if err != nil {
 		return fault.E(op, fault.Unavailable, "listen", err).
 			WithMessage(fmt.Sprintf("the feed cannot be served on %s", addr))

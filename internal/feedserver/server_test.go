@@ -35,7 +35,13 @@ func (c *changing) set(body Body) {
 
 var testDate = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 
-func start(t *testing.T) (*changing, *Server, func(path string, header ...string) (*http.Response, []byte)) {
+// answer is a response whose body has been read.
+type answer struct {
+	StatusCode int
+	Header     http.Header
+}
+
+func start(t *testing.T) (*changing, *Server, func(path string, header ...string) (answer, []byte)) {
 	t.Helper()
 	source := &changing{}
 	server := New(source, Options{Now: func() time.Time { return testDate }})
@@ -49,7 +55,7 @@ func start(t *testing.T) (*changing, *Server, func(path string, header ...string
 			t.Error(err)
 		}
 	})
-	return source, server, func(path string, header ...string) (*http.Response, []byte) {
+	return source, server, func(path string, header ...string) (answer, []byte) {
 		t.Helper()
 		request, err := http.NewRequest(http.MethodGet, server.URL()+path, nil)
 		if err != nil {
@@ -67,7 +73,7 @@ func start(t *testing.T) (*changing, *Server, func(path string, header ...string
 		if err != nil {
 			t.Fatal(err)
 		}
-		return response, body
+		return answer{response.StatusCode, response.Header}, body
 	}
 }
 
@@ -164,14 +170,14 @@ func TestServer(t *testing.T) {
 		t.Parallel()
 		source, _, get := start(t)
 		if response, _ := get(NetworkPath); response.StatusCode != http.StatusServiceUnavailable || response.Header.Get("Retry-After") == "" {
-			t.Error(response.Status)
+			t.Error(response.StatusCode)
 		}
 		source.set(second)
 		if response, _ := get(TransceiversPath); response.StatusCode != http.StatusNotFound {
-			t.Error(response.Status)
+			t.Error(response.StatusCode)
 		}
 		if response, _ := get("/v4"); response.StatusCode != http.StatusNotFound {
-			t.Error(response.Status)
+			t.Error(response.StatusCode)
 		}
 	})
 }

@@ -1,6 +1,7 @@
 package scripted
 
 import (
+	"context"
 	"fmt"
 	"net"
 	"net/http"
@@ -42,7 +43,7 @@ type Server struct {
 // Start listens on a free port of 127.0.0.1. Until told otherwise status.json
 // names the server's own addresses and every other path answers 404.
 func Start() (*Server, error) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	listener, err := new(net.ListenConfig).Listen(context.Background(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, fmt.Errorf("scripted.Start: %w", err)
 	}
