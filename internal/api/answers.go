@@ -114,16 +114,21 @@ func (s *service) send(ctx huma.Context, answer *live.Answer, ifNoneMatch string
 		ctx.SetStatus(http.StatusNotModified)
 		return
 	}
-	first, last := answer.Parts(withLayer)
+	parts, length := answer.Parts(withLayer), 0
+	for _, part := range parts {
+		length += len(part)
+	}
 	ctx.SetHeader("Content-Type", jsonType)
 	if answer.Encoding == live.Gzip {
 		ctx.SetHeader("Content-Encoding", "gzip")
 	}
-	ctx.SetHeader("Content-Length", strconv.Itoa(len(first)+len(last)))
+	ctx.SetHeader("Content-Length", strconv.Itoa(length))
 	ctx.SetStatus(http.StatusOK)
 	writer := ctx.BodyWriter()
-	if _, err := writer.Write(first); err == nil {
-		_, _ = writer.Write(last) // a client that left
+	for _, part := range parts {
+		if _, err := writer.Write(part); err != nil {
+			return // a client that left
+		}
 	}
 }
 

@@ -1,7 +1,9 @@
 package live
 
 import (
+	"bytes"
 	"io"
+	"slices"
 	"strconv"
 	"time"
 
@@ -76,29 +78,56 @@ func (a *Answer) Cached() bool { return a.Layer != LayerLog }
 // Body returns the answer's bytes, with the layer that answered as a key of its
 // own when asked.
 func (a *Answer) Body(withLayer bool) []byte {
-	first, last := a.Parts(withLayer)
-	return append(append(make([]byte, 0, len(first)+len(last)), first...), last...)
+	return slices.Concat(a.Parts(withLayer)...)
 }
 
-// Parts returns the answer's bytes in two parts, of which the first is shared
-// and must not be changed.
-func (a *Answer) Parts(withLayer bool) (first, last []byte) {
+// wholeUpTo is the largest answer that is kept in one piece: up to here one
+// write is measurably faster than several, and a copy each second costs nothing.
+const wholeUpTo = 1 << 20
+
+// whole is an answer in one piece, good until its tail changes: a second.
+type whole struct {
+	tail []byte // as text
+	body []byte
+}
+
+// Parts returns the answer's bytes in order, in pieces that are shared and must
+// not be changed. An entry that is used a second time is put in one piece: the
+// first use may be its only one.
+func (a *Answer) Parts(withLayer bool) [][]byte {
 	tail := a.tail(withLayer)
-	if a.Encoding == Gzip {
-		return a.entry.prefix, gzipTail(tail, a.entry.checksum, a.entry.size)
+	if first := !a.entry.used.Swap(true); first || a.entry.length > wholeUpTo {
+		return append(slices.Clone(a.entry.parts), a.encoded(tail))
 	}
-	return a.entry.prefix, tail
+	slot := &a.entry.whole
+	if withLayer {
+		slot = &a.entry.wholeWithLayer
+	}
+	kept := slot.Load()
+	if kept == nil || !bytes.Equal(kept.tail, tail) {
+		kept = &whole{tail: tail, body: slices.Concat(append(slices.Clone(a.entry.parts), a.encoded(tail))...)}
+		slot.Store(kept)
+	}
+	return [][]byte{kept.body}
+}
+
+func (a *Answer) encoded(tail []byte) []byte {
+	if a.Encoding == Gzip {
+		return gzipTail(tail, a.entry.checksum, a.entry.size)
+	}
+	return tail
 }
 
 // WriteTo writes the answer's bytes.
-func (a *Answer) WriteTo(w io.Writer) (int64, error) {
-	first, last := a.Parts(false)
-	n, err := w.Write(first)
-	if err != nil {
-		return int64(n), err
+func (a *Answer) WriteTo(w io.Writer) (written int64, err error) {
+	for _, part := range a.Parts(false) {
+		n, err := w.Write(part)
+		written += int64(n)
+		if err != nil {
+			return written, err
+		}
 	}
-	m, err := w.Write(last)
-	return int64(n + m), err
+	return written, nil
 }
 
 // tail is what follows the rendered part: whatever depends on the moment.

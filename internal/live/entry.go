@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"hash/crc32"
+	"sync/atomic"
 	"time"
 
 	"github.com/cespare/xxhash/v2"
@@ -22,9 +23,13 @@ const schema = "1"
 type entry struct {
 	head     entryHead
 	rows     int
-	prefix   []byte // everything before the tail
-	checksum uint32 // CRC-32 of the prefix before compression
-	size     uint32 // bytes of the prefix before compression
+	parts    [][]byte // everything before the tail; what shows the rows twice refers to them twice
+	length   int      // bytes of the parts
+	checksum uint32   // CRC-32 of the parts before compression
+	size     uint32   // bytes of the parts before compression
+
+	used                  atomic.Bool
+	whole, wholeWithLayer atomic.Pointer[whole]
 }
 
 // entryHead describes an entry where it lies.
@@ -123,27 +128,23 @@ func (h *entryHead) layout(rows []byte) ([][]byte, error) {
 	return [][]byte{opening, rows, middle, rows}, nil
 }
 
-// load lays an answer out as it is sent.
+// load lays an answer out as it is sent. The rows are referred to, not copied.
 func (r rendered) load() (*entry, error) {
 	loaded := &entry{head: r.head, rows: r.head.Rows, checksum: r.head.Checksum, size: r.head.Size}
 	parts, err := r.head.layout(r.rows)
 	if err != nil {
 		return nil, err
 	}
-	size := len(gzipHeader)
-	for _, part := range parts {
-		size += len(part) + storedOverhead
-	}
-	loaded.prefix = make([]byte, 0, size)
-	if r.head.Encoding == Gzip {
-		loaded.prefix = append(loaded.prefix, gzipHeader...)
-	}
 	for i, part := range parts {
 		if r.head.Encoding == Gzip && i%2 == 0 {
-			loaded.prefix = appendStored(loaded.prefix, part, false)
-			continue
+			part = appendStored(make([]byte, 0, len(part)+storedOverhead), part, false)
 		}
-		loaded.prefix = append(loaded.prefix, part...)
+		loaded.length += len(part)
+		loaded.parts = append(loaded.parts, part)
+	}
+	if r.head.Encoding == Gzip {
+		loaded.parts[0] = append([]byte(gzipHeader), loaded.parts[0]...)
+		loaded.length += len(gzipHeader)
 	}
 	return loaded, nil
 }
