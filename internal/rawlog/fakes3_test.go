@@ -31,7 +31,7 @@ type bucket struct {
 	page   int
 }
 
-const pageSize = 7
+const pageSize = 40
 
 // newBucket starts a bucket and returns it with the storage in it.
 func newBucket(t testing.TB) (*bucket, *S3) {
