@@ -85,7 +85,9 @@ func measureChild(ctx context.Context, aircraft int) (peak, tick float64, err er
 	}
 	lines := bufio.NewScanner(answers)
 	for n := range childTicks {
-		b.scene.show(childTime(epoch, n))
+		if err := b.show(ctx, childTime(epoch, n)); err != nil {
+			return 0, 0, err
+		}
 		if _, err := fmt.Fprintln(asked, n); err != nil {
 			return 0, 0, err
 		}
@@ -127,7 +129,7 @@ func runChild(ctx context.Context, encoded string) error {
 		if err != nil {
 			return err
 		}
-		took, err := timed(func() error { return parts.tick(ctx, childTime(task.Start, n)) })
+		took, err := timed(func() error { _, err := parts.tick(ctx, childTime(task.Start, n)); return err })
 		if err != nil {
 			return err
 		}

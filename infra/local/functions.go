@@ -21,6 +21,10 @@ func builders() map[string]app.Build {
 		"migrate": app.Migrate,
 		"ingest":  app.Ingest,
 		"cleanup": app.Cleanup,
+
+		"api-status":  app.APIStatus,
+		"api-atc":     app.APIATC,
+		"api-flights": app.APIFlights,
 	}
 }
 

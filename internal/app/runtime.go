@@ -32,6 +32,7 @@ type Runtime struct {
 	store   *store.Store
 	log     *rawlog.Log
 	redis   *redis.Client
+	reader  *live.Reader
 	metrics map[string]*telemetry.Metrics
 }
 
@@ -62,7 +63,7 @@ func (r *Runtime) Store(ctx context.Context) (*store.Store, error) {
 	}
 	r.store, err = store.Open(ctx, store.Options{
 		URL: r.Config.DatabaseURL, Schema: r.Config.DatabaseSchema, MaxConns: r.Config.DatabasePoolSize,
-		Password: password, Logger: r.Logger,
+		Source: r.Config.Source, Password: password, Logger: r.Logger,
 	})
 	return r.store, err
 }
@@ -103,6 +104,9 @@ func (r *Runtime) Close() error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	var failures []error
+	if r.reader != nil {
+		r.reader.Close()
+	}
 	if r.store != nil {
 		r.store.Close()
 	}

@@ -51,10 +51,16 @@ func ledgerRows(in Input, held bool, newest time.Time) (store.TickRow, []store.T
 	return row, MissingTicks(newest, in.Record.Tick)
 }
 
+// LongestAbsence is how long a recorder may be away and still have every tick
+// that it missed listed. After a longer absence the ledger begins anew: nobody
+// was recording, and years of rows would say no more than that.
+const LongestAbsence = 7 * 24 * time.Hour
+
 // MissingTicks returns the rows of the ticks strictly between two ticks; none
-// when the first is zero, for then the ledger begins.
+// where the ledger begins: when the first is zero, or longer ago than
+// LongestAbsence.
 func MissingTicks(newest, tick time.Time) []store.TickRow {
-	if newest.IsZero() {
+	if newest.IsZero() || tick.Sub(newest) > LongestAbsence {
 		return nil
 	}
 	var rows []store.TickRow

@@ -238,6 +238,11 @@ func TestMissingTicks(t *testing.T) {
 	if changes := project(p, snapshot(7, pilot(1, ""))); len(changes.MissingTicks) != 0 {
 		t.Errorf("an observed tick was reported missing")
 	}
+	years := snapshot(8, pilot(1, ""))
+	years.UpdateTimestamp = tick(7).Add(projection.LongestAbsence + projection.TickLength)
+	if changes := project(p, years); len(changes.MissingTicks) != 0 {
+		t.Errorf("a ledger that begins anew lists %d ticks", len(changes.MissingTicks))
+	}
 }
 
 // A projector that is made anew from the stored state at any moment goes on as

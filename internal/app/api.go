@@ -1,0 +1,70 @@
+package app
+
+import (
+	"context"
+
+	"github.com/aws/aws-lambda-go/lambda"
+
+	"github.com/skyledger/skyledger/internal/api"
+	"github.com/skyledger/skyledger/internal/live"
+)
+
+// APIStatus builds the function that answers how the recorder is doing.
+func APIStatus(ctx context.Context, runtime *Runtime) (lambda.Handler, error) {
+	return answering(ctx, runtime, "api-status", api.Status)
+}
+
+// APIATC builds the function that answers who controls what.
+func APIATC(ctx context.Context, runtime *Runtime) (lambda.Handler, error) {
+	return answering(ctx, runtime, "api-atc", api.ATC)
+}
+
+// APIFlights builds the function that answers who flies where.
+func APIFlights(ctx context.Context, runtime *Runtime) (lambda.Handler, error) {
+	return answering(ctx, runtime, "api-flights", api.Flights)
+}
+
+// answering builds the handler of a group of routes.
+func answering(ctx context.Context, runtime *Runtime, function string, group api.Group) (lambda.Handler, error) {
+	database, err := runtime.Store(ctx)
+	if err != nil {
+		return nil, err
+	}
+	log, err := runtime.Log(ctx)
+	if err != nil {
+		return nil, err
+	}
+	reader, err := runtime.Reader(ctx)
+	if err != nil {
+		return nil, err
+	}
+	handler, err := api.New(api.Deps{
+		Live: reader, Ledger: database, Log: log, Source: runtime.Config.Source,
+		Clock: runtime.Clock, Logger: runtime.Logger, Metrics: runtime.Metrics(function),
+	}, group)
+	if err != nil {
+		return nil, err
+	}
+	return api.Lambda(handler), nil
+}
+
+// Reader returns the live view's reader, one for all functions of the process.
+func (r *Runtime) Reader(ctx context.Context) (*live.Reader, error) {
+	durable, err := newDurable(ctx, r)
+	if err != nil {
+		return nil, err
+	}
+	client, err := r.Redis()
+	if err != nil {
+		return nil, err
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.reader == nil {
+		r.reader = live.NewReader(live.Options{
+			Client: client, Space: r.Config.Source, Memory: r.Memory,
+			Fallback: durable.Newest, Clock: r.Clock, Logger: r.Logger,
+		})
+	}
+	return r.reader, nil
+}
