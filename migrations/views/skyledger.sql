@@ -5,6 +5,9 @@
 CREATE SCHEMA IF NOT EXISTS skyledger;
 COMMENT ON SCHEMA skyledger IS 'The network''s history as people read it. Times are UTC instants; history is keyed by cid, never by name.';
 
+-- A run is expanded in the target list and not by a join of its own: nothing
+-- then depends on the run but its rows, and they are joined with the snapshots
+-- once, by hash.
 CREATE OR REPLACE VIEW skyledger.position AS
 SELECT f.at AS time, s.cid, s.callsign,
        p.latitude / 100000.0::float8 AS lat, p.longitude / 100000.0::float8 AS lon,
@@ -19,10 +22,12 @@ SELECT n.at, s.cid, s.callsign,
        r.altitude, r.groundspeed, r.heading, c.session_id
 FROM position_chunks c
 JOIN sessions s ON s.id = c.session_id
-CROSS JOIN LATERAL unnest(c.skipped, c.held, c.latitude, c.longitude, c.altitude, c.groundspeed, c.heading)
-    WITH ORDINALITY AS r(skipped, held, latitude, longitude, altitude, groundspeed, heading, i)
-CROSS JOIN LATERAL generate_series(r.skipped + r.i, r.skipped + r.i + r.held - 1) AS o(no)
-JOIN snapshots n ON n.hour = c.hour AND n.no = o.no;
+CROSS JOIN LATERAL (
+    SELECT u.*, generate_series(u.skipped + u.i, u.skipped + u.i + u.held - 1) AS no
+    FROM unnest(c.skipped, c.held, c.latitude, c.longitude, c.altitude, c.groundspeed, c.heading)
+        WITH ORDINALITY AS u(skipped, held, latitude, longitude, altitude, groundspeed, heading, i)
+) AS r
+JOIN snapshots n ON n.hour = c.hour AND n.no = r.no;
 
 COMMENT ON VIEW skyledger.position IS 'One row per pilot and snapshot, those standing still included. For a span of time read skyledger.positions(from, to): it looks only into the days it needs.';
 COMMENT ON COLUMN skyledger.position.time IS 'update_timestamp of the snapshot';
@@ -52,10 +57,12 @@ BEGIN ATOMIC
            r.altitude, r.groundspeed, r.heading, c.session_id
     FROM position_chunks c
     JOIN sessions s ON s.id = c.session_id
-    CROSS JOIN LATERAL unnest(c.skipped, c.held, c.latitude, c.longitude, c.altitude, c.groundspeed, c.heading)
-        WITH ORDINALITY AS r(skipped, held, latitude, longitude, altitude, groundspeed, heading, i)
-    CROSS JOIN LATERAL generate_series(r.skipped + r.i, r.skipped + r.i + r.held - 1) AS o(no)
-    JOIN snapshots n ON n.hour = c.hour AND n.no = o.no
+    CROSS JOIN LATERAL (
+        SELECT u.*, generate_series(u.skipped + u.i, u.skipped + u.i + u.held - 1) AS no
+        FROM unnest(c.skipped, c.held, c.latitude, c.longitude, c.altitude, c.groundspeed, c.heading)
+            WITH ORDINALITY AS u(skipped, held, latitude, longitude, altitude, groundspeed, heading, i)
+    ) AS r
+    JOIN snapshots n ON n.hour = c.hour AND n.no = r.no
     WHERE c.hour > from_time - interval '1 hour' AND c.hour < to_time
       AND n.at >= from_time AND n.at < to_time;
 END;
