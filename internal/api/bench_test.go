@@ -3,6 +3,7 @@ package api_test
 import (
 	"context"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"testing"
@@ -13,7 +14,7 @@ import (
 )
 
 // BenchmarkRead compares reads over real HTTP with a handler that returns the
-// same bytes without doing anything: from memory, and from Redis by a reader
+// same bytes and headers without doing anything: from memory, and from Redis by a reader
 // whose memory is emptied before each request. The network has 1,500 flights.
 func BenchmarkRead(b *testing.B) {
 	deps := deps(b)
@@ -23,10 +24,10 @@ func BenchmarkRead(b *testing.B) {
 			name := target + "/" + encoding
 			fromMemory := handler(b, deps)
 			answer := ask(fromMemory, "GET", target, "Accept-Encoding", encoding)
-			static := answer.Body.Bytes()
+			static, headers := answer.Body.Bytes(), answer.Header()
 			b.Run(name+"/static", func(b *testing.B) {
 				read(b, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-					w.Header().Set("Content-Type", "application/json")
+					maps.Copy(w.Header(), headers)
 					_, _ = w.Write(static)
 				}), target, encoding)
 			})
@@ -84,3 +85,23 @@ func read(b *testing.B, handler http.Handler, target, encoding string) {
 	b.StopTimer()
 	http.DefaultClient.CloseIdleConnections()
 }
+
+// BenchmarkHandler is what a common answer costs without the network.
+func BenchmarkHandler(b *testing.B) {
+	deps := deps(b)
+	deps.Live = liveView(b, view(1500), deps.Clock)
+	handler := handler(b, deps)
+	request := httptest.NewRequest("GET", "/api/flights", nil)
+	request.Header.Set("Accept-Encoding", "gzip")
+	b.ReportAllocs()
+	for b.Loop() {
+		handler.ServeHTTP(&nowhere{header: http.Header{}}, request)
+	}
+}
+
+// nowhere takes an answer and forgets it.
+type nowhere struct{ header http.Header }
+
+func (n *nowhere) Header() http.Header         { return n.header }
+func (n *nowhere) Write(b []byte) (int, error) { return len(b), nil }
+func (n *nowhere) WriteHeader(int)             {}
