@@ -3,19 +3,69 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
+	"io"
 	"strings"
 	"time"
 
+	"go.uber.org/zap"
+
 	"github.com/skyledger/skyledger/internal/app"
 	"github.com/skyledger/skyledger/internal/config"
+	"github.com/skyledger/skyledger/internal/rawlog"
+	"github.com/skyledger/skyledger/internal/rebuild"
 	"github.com/skyledger/skyledger/internal/verify"
 )
 
-// rebuildTables computes every derived table again from the log.
+// rebuildTables computes every derived table again from the log and puts the
+// new ones in the place of the old.
 func rebuildTables(ctx context.Context, s session) error {
-	return onParts(ctx, s, false, func(context.Context, []string) error {
-		return errors.New("rebuild is not part of this build yet")
+	return onParts(ctx, s, false, func(ctx context.Context, environ []string) error {
+		settings, err := config.Load(environ)
+		if err != nil {
+			return err
+		}
+		runtime := &app.Runtime{Config: settings, Logger: startLogger(s.out), Clock: time.Now}
+		defer runtime.Close()
+		log, err := runtime.Log(ctx)
+		if err != nil {
+			return err
+		}
+		options := rebuildOptions(settings, log, runtime.Logger)
+		options.Swap = true
+		options.Progress = progressLine(s.out, "snapshots projected")
+		report, err := rebuild.Run(ctx, options)
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(s.out, "Rebuilt from %s records of the log: %s snapshots, %s rows, %s positions, %d hours in chunks, in %s\n",
+			grouped(int64(report.Records)), grouped(int64(report.Snapshots)), grouped(int64(report.Rows)), grouped(int64(report.Positions)),
+			report.ChunkedHours, report.Took.Round(time.Millisecond))
+		if report.Unreadable > 0 {
+			fmt.Fprintf(s.out, "%s records cannot be read: see the log above\n", grouped(int64(report.Unreadable)))
+		}
+		return nil
 	})
+}
+
+func rebuildOptions(settings config.Config, log *rawlog.Log, logger *zap.Logger) rebuild.Options {
+	return rebuild.Options{
+		Log: log, DatabaseURL: settings.DatabaseURL, Source: settings.Source, Schema: settings.DatabaseSchema,
+		SuspiciousTicks: settings.SuspiciousTicks, ChunkDelay: settings.ChunkDelay, Logger: logger,
+	}
+}
+
+// progressLine returns a function that says how far a long step is, every few
+// seconds.
+func progressLine(out io.Writer, what string) func(done, total int) {
+	last := time.Now()
+	return func(done, total int) {
+		if time.Since(last) < 5*time.Second {
+			return
+		}
+		last = time.Now()
+		fmt.Fprintf(out, "  %s of %s %s\n", grouped(int64(done)), grouped(int64(total)), what)
+	}
 }
 
 // verifyTables checks the database against the log and prints a line for each
@@ -35,6 +85,19 @@ func verifyTables(ctx context.Context, s session) error {
 		report, err := verify.Run(ctx, verify.Options{
 			Log: log, URL: settings.DatabaseURL, Schema: settings.DatabaseSchema, Source: settings.Source,
 			RetainPositions: settings.RetainPositions, RetainHistory: settings.RetainHistory,
+			Progress: progressLine(s.out, "snapshots compared"),
+			Replay: func(ctx context.Context) error {
+				// Of its own: the counts that are compared need its connections closed.
+				replaying := &app.Runtime{Config: settings, Logger: runtime.Logger, Clock: time.Now}
+				return errors.Join(app.Replay(ctx, replaying), replaying.Close())
+			},
+			Rebuild: func(ctx context.Context, schema string, through time.Time) error {
+				options := rebuildOptions(settings, log, runtime.Logger)
+				options.FreshSchema, options.Through = schema, through
+				options.Progress = progressLine(s.out, "snapshots recomputed")
+				_, err := rebuild.Run(ctx, options)
+				return err
+			},
 		})
 		if err != nil {
 			return err
