@@ -18,6 +18,7 @@ import (
 	"github.com/skyledger/skyledger/internal/fault"
 	"github.com/skyledger/skyledger/internal/live"
 	"github.com/skyledger/skyledger/internal/rawlog"
+	"github.com/skyledger/skyledger/internal/store"
 )
 
 // targets are the operations whose answers are lists or figures.
@@ -323,4 +324,8 @@ func TestLambda(t *testing.T) {
 }
 
 // The interfaces are those of the parts that are wired in.
-var _ api.Live = (*live.Reader)(nil)
+var (
+	_ api.Live    = (*live.Reader)(nil)
+	_ api.Ledger  = (*store.Store)(nil)
+	_ api.Records = (*rawlog.Log)(nil)
+)
