@@ -147,11 +147,11 @@ func lock(ctx context.Context, options Options) (unlock func(), err error) {
 
 // open prepares an empty fresh schema beside the active one.
 func (r *rebuild) open(ctx context.Context) error {
-	if err := store.Migrate(ctx, r.DatabaseURL, r.Schema, r.Source); err != nil {
-		return err
-	}
 	var err error
 	if r.active, err = r.store(ctx, r.Schema); err != nil {
+		return err
+	}
+	if err := r.ready(ctx); err != nil {
 		return err
 	}
 	if err := r.refuseLoss(ctx); err != nil {
@@ -165,6 +165,18 @@ func (r *rebuild) open(ctx context.Context) error {
 	}
 	r.fresh, err = r.store(ctx, r.FreshSchema)
 	return err
+}
+
+// ready makes sure of the active schema: the first schema that is migrated in a
+// database becomes the one that people see, and that must not be the fresh one.
+// One that is there is left alone: migrating it again would wait for everybody
+// who reads its views.
+func (r *rebuild) ready(ctx context.Context) error {
+	err := r.active.Ping(ctx)
+	if reason := fault.ReasonOf(err); !r.Swap || reason != "schema_missing" && reason != "schema_outdated" {
+		return err
+	}
+	return store.Migrate(ctx, r.DatabaseURL, r.Schema, r.Source)
 }
 
 // store opens a store that is patient: dropping a schema takes its time, and

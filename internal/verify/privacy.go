@@ -62,7 +62,7 @@ func (r *run) privacy(ctx context.Context) (Line, error) {
 			return Line{}, err
 		}
 	}
-	summary := fmt.Sprintf("none of %d full names in %d rows with text of %d tables", len(r.names.all), texts, len(tables))
+	summary := fmt.Sprintf("%d full names looked for in %d rows with text of %d tables", len(r.names.all), texts, len(tables))
 	if elsewhere > 0 {
 		summary += fmt.Sprintf("; %d times somebody else's", elsewhere)
 	}

@@ -62,12 +62,13 @@ type planInForce struct {
 }
 
 // inForceSQL returns the statement for what is in force, at $1, for the
-// sessions present at $1: of each one the newest row of a view since then.
+// sessions seen around $1: of each one the newest row of a view since then.
+// Sessions that it lacks are I2's to tell.
 func inForceSQL(columns, view string) string {
 	return `WITH ` + sessionsSQL + `
 		SELECT s.kind, s.cid, s.callsign, s.logon_time, ` + columns + `
 		FROM sessions_seen s
-		JOIN LATERAL (SELECT * FROM ` + view + ` r WHERE r.session_id = s.session_id AND r.since <= $1 ORDER BY r.since DESC LIMIT 1) r ON true
+		LEFT JOIN LATERAL (SELECT * FROM ` + view + ` r WHERE r.session_id = s.session_id AND r.since <= $1 ORDER BY r.since DESC LIMIT 1) r ON true
 		WHERE s.first_seen <= $1 AND s.last_seen >= $1`
 }
 
@@ -94,7 +95,7 @@ func inForce[V any](ctx context.Context, d *database, statement string, at time.
 }
 
 func (v *revisions) comparePlans(ctx context.Context, s *snapshot) error {
-	stored, err := inForce(ctx, v.db, inForceSQL("r.departure, r.arrival, r.route", "skyledger.flight_plan"), s.at,
+	stored, err := inForce(ctx, v.db, inForceSQL("coalesce(r.departure, ''), coalesce(r.arrival, ''), coalesce(r.route, '')", "skyledger.flight_plan"), s.at,
 		func(p *planInForce) []any { return []any{&p.departure, &p.arrival, &p.route} })
 	if err != nil {
 		return err
@@ -105,11 +106,12 @@ func (v *revisions) comparePlans(ctx context.Context, s *snapshot) error {
 			if !ok {
 				continue // a blank changes nothing
 			}
-			v.plans++
 			found, ok := stored[row.connection]
+			if !ok {
+				continue
+			}
+			v.plans++
 			switch {
-			case !ok:
-				v.violated("%s: %s has no plan in the database", stamp(s.at), row.connection)
 			case found.departure != filed.departure || found.arrival != filed.arrival:
 				v.violated("%s: %s filed %s–%s, the database has %s–%s", stamp(s.at), row.connection,
 					filed.departure, filed.arrival, found.departure, found.arrival)
@@ -154,19 +156,20 @@ func (v *revisions) same(filed, found string) bool {
 }
 
 func (v *revisions) compareFrequencies(ctx context.Context, s *snapshot) error {
-	stored, err := inForce(ctx, v.db, inForceSQL("r.frequency_khz", "skyledger.frequency"), s.at, func(kilohertz *int) []any { return []any{kilohertz} })
+	stored, err := inForce(ctx, v.db, inForceSQL("coalesce(r.frequency_khz, 0)", "skyledger.frequency"), s.at, func(kilohertz *int) []any { return []any{kilohertz} })
 	if err != nil {
 		return err
 	}
 	for _, k := range []kind{controllers, atisStations} {
 		for _, row := range s.rows[k] {
 			tuned, ok := megahertz(row.member.Frequency)
-			if !ok {
+			found, present := stored[row.connection]
+			if !ok || !present {
 				continue // not set: what was in force stays
 			}
 			v.frequencies++
-			if stored[row.connection] != tuned {
-				v.violated("%s: %s is on %d kHz, the database has %d", stamp(s.at), row.connection, tuned, stored[row.connection])
+			if found != tuned {
+				v.violated("%s: %s is on %d kHz, the database has %d", stamp(s.at), row.connection, tuned, found)
 			}
 		}
 	}
@@ -174,17 +177,18 @@ func (v *revisions) compareFrequencies(ctx context.Context, s *snapshot) error {
 }
 
 func (v *revisions) compareTexts(ctx context.Context, s *snapshot) error {
-	stored, err := inForce(ctx, v.db, inForceSQL("r.text", "skyledger.atis"), s.at, func(text *string) []any { return []any{text} })
+	stored, err := inForce(ctx, v.db, inForceSQL("coalesce(r.text, '')", "skyledger.atis"), s.at, func(text *string) []any { return []any{text} })
 	if err != nil {
 		return err
 	}
 	for _, row := range s.rows[atisStations] {
 		sent := v.lines(row.member.TextATIS)
-		if sent == "" {
+		found, present := stored[row.connection]
+		if sent == "" || !present {
 			continue
 		}
 		v.texts++
-		if !v.same(sent, stored[row.connection]) {
+		if !v.same(sent, found) {
 			v.violated("%s: %s has another text in the database", stamp(s.at), row.connection)
 		}
 	}
