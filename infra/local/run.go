@@ -19,6 +19,7 @@ import (
 	"github.com/skyledger/skyledger/internal/app"
 	"github.com/skyledger/skyledger/internal/config"
 	"github.com/skyledger/skyledger/internal/fault"
+	"github.com/skyledger/skyledger/internal/live"
 	"github.com/skyledger/skyledger/internal/manifest"
 	"github.com/skyledger/skyledger/internal/store"
 )
@@ -67,7 +68,7 @@ func record(ctx context.Context, s session) (err error) {
 	if settings, err = config.Load(append(environ, flow.settings...)); err != nil {
 		return err
 	}
-	runtime := &app.Runtime{Config: settings, Logger: logger, Clock: flow.clock.Now}
+	runtime := &app.Runtime{Config: settings, Logger: logger, Clock: flow.clock.Now, Memory: live.NewMemory()}
 	defer func() { err = errors.Join(err, runtime.Close()) }()
 	whole, err := newSystem(ctx, runtime, cloud.NewAgenda(flow.clock), logger)
 	if err != nil {
