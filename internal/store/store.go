@@ -43,7 +43,7 @@ type Options struct {
 	MaxConns         int32         // default 2
 	AcquireTimeout   time.Duration // longest wait for a connection; default 5 s
 	LockTimeout      time.Duration // longest wait of a statement for a lock; default 3 s
-	StatementTimeout time.Duration // longest statement of a commit or a reading; default 30 s
+	StatementTimeout time.Duration // longest statement of a transaction; default 30 s
 
 	Logger *zap.Logger // default: none
 }
