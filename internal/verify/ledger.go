@@ -2,6 +2,7 @@ package verify
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"time"
 
@@ -10,6 +11,10 @@ import (
 
 // tickLength is the feed's cadence.
 const tickLength = 15 * time.Second
+
+// longestAbsence is how long a collector may be away and still owe a row for
+// every tick: after a longer absence the ledger begins anew.
+const longestAbsence = 7 * 24 * time.Hour
 
 // tick is one row of skyledger.feed_ledger.
 type tick struct {
@@ -61,8 +66,12 @@ func (r *run) ledger(ctx context.Context) (Line, error) {
 		account.take(row)
 	}
 	account.end()
-	return c.line("%d ticks, one row each; %d with a snapshot of the log, %d others with their reason",
-		account.rows, account.received, account.rows-account.received), nil
+	anew := ""
+	if account.absences > 0 {
+		anew = fmt.Sprintf("; begun anew %d times, after more than 7 days without a collector", account.absences)
+	}
+	return c.line("%d ticks, one row each; %d with a snapshot of the log, %d others with their reason%s",
+		account.rows, account.received, account.rows-account.received, anew), nil
 }
 
 // upTo is the last tick of interest: that of the newest snapshot checked. Later
@@ -81,6 +90,7 @@ type account struct {
 	before         time.Time
 	previous       time.Time
 	rows, received int
+	absences       int
 }
 
 func (a *account) take(row tick) {
@@ -88,16 +98,20 @@ func (a *account) take(row tick) {
 	if !row.at.Equal(row.at.Truncate(tickLength)) {
 		a.violated("tick %s is not a multiple of 15 s", stamp(row.at))
 	}
+	told := false
 	if !a.previous.IsZero() {
 		switch step := row.at.Sub(a.previous); {
 		case step <= 0:
 			a.violated("tick %s has more than one row", stamp(row.at))
+		case step > longestAbsence:
+			a.absences++
 		case step > tickLength:
+			told = true
 			a.violated("%d ticks after %s have no row", int(step/tickLength)-1, stamp(a.previous))
 		}
 	}
 	a.previous = row.at
-	a.missed(row.at.Unix())
+	a.missed(row.at.Unix(), told)
 	brought := row.outcome == "received" || row.outcome == "late"
 	if inLog := len(a.recorded) > 0 && a.recorded[0] == row.at.Unix(); inLog {
 		a.recorded = a.recorded[1:]
@@ -115,11 +129,11 @@ func (a *account) take(row tick) {
 	}
 }
 
-// missed drops the recorded ticks before until: their rows are missing. Inside
-// the ledger that was told as a hole already.
-func (a *account) missed(until int64) {
+// missed drops the recorded ticks before until: their rows are missing, which
+// may be told already as a hole in the ledger.
+func (a *account) missed(until int64, told bool) {
 	for len(a.recorded) > 0 && a.recorded[0] < until {
-		if a.rows == 1 {
+		if !told {
 			a.violated("tick %s, of a snapshot of the log, has no row", stamp(time.Unix(a.recorded[0], 0)))
 		}
 		a.recorded = a.recorded[1:]
