@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -12,6 +13,7 @@ import (
 
 	"github.com/skyledger/skyledger/internal/app"
 	"github.com/skyledger/skyledger/internal/config"
+	"github.com/skyledger/skyledger/internal/fault"
 	"github.com/skyledger/skyledger/internal/rawlog"
 	"github.com/skyledger/skyledger/internal/rebuild"
 	"github.com/skyledger/skyledger/internal/verify"
@@ -110,6 +112,26 @@ func verifyTables(ctx context.Context, s session) error {
 		}
 		return nil
 	})
+}
+
+// printURL prints where psql finds the database of the run that is going on. It
+// is for the owner's terminal: the address holds the password.
+func printURL(ctx context.Context, s session) error {
+	from, err := sourceOf(s)
+	if err != nil {
+		return err
+	}
+	servers, err := sharedParts(filepath.Join(s.options.data, "running.json"))
+	if err != nil {
+		return fault.E("local.printURL", fault.NotFound, "not_running", err).
+			WithMessage("Nothing runs on " + s.options.data + ": start the recorder first, or name --data.")
+	}
+	address, err := servers.database(ctx, from.database())
+	if err != nil {
+		return err
+	}
+	fmt.Fprintln(s.out, address)
+	return nil
 }
 
 // onParts gives a command the environment of the source it works on: settings

@@ -33,6 +33,7 @@ func commands() []command {
 		{"run", "record and serve until Ctrl-C (what happens without a command)", record},
 		{"rebuild", "compute every derived table again from the log and swap it in", rebuildTables},
 		{"verify", "count the log's rows independently and check the invariants", verifyTables},
+		{"url", "print the address of the database of the run that is going on: psql \"$(... url)\"", printURL},
 	}
 }
 

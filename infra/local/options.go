@@ -136,7 +136,9 @@ func help(w io.Writer) {
 	for _, command := range commands() {
 		fmt.Fprintf(table, "  %s\t%s\n", command.name, command.summary)
 	}
-	fmt.Fprint(table, "  help\tthis text\n\t\nFlags, the same for every command:\t\n")
+	fmt.Fprint(table, "  help\tthis text\n")
+	table.Flush()
+	fmt.Fprint(w, "\nFlags, the same for every command:\n")
 	for _, line := range [][2]string{
 		{"--source live", "the network itself; without --source this is tried, and simulated when it cannot be reached"},
 		{"--source simulated[:AIRCRAFT]", fmt.Sprintf("traffic that is made up, %d aircraft unless told otherwise", defaultAircraft)},
@@ -148,8 +150,8 @@ func help(w io.Writer) {
 	} {
 		fmt.Fprintf(table, "  %s\t%s\n", line[0], line[1])
 	}
-	fmt.Fprint(table, "\t\nrebuild and verify take the source that ran last unless --source names another.\t\n")
 	table.Flush()
+	fmt.Fprint(w, "\nrebuild, verify and url take the source that ran last unless --source names another.\n")
 	fmt.Fprint(w, "\nSettings, from the environment (name, default, unit, meaning):\n")
 	settings := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	for _, setting := range append(config.Describe(), localSettings()...) {

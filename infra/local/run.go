@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -96,7 +97,8 @@ func environment(ctx context.Context, s session, servers *parts, from source) ([
 	environ := append([]string{"DATABASE_POOL_SIZE=8"}, s.environ...) // all functions share the one pool
 	environ = append(environ, "SOURCE="+from.Name, "DATABASE_URL="+database, "REDIS_URL="+servers.RedisURL)
 	if lookup(s.environ, "LOG_URL") == "" {
-		environ = append(environ, "LOG_URL=file://"+filepath.Join(home, "log"))
+		logs := url.URL{Scheme: "file", Path: filepath.Join(home, "log")}
+		environ = append(environ, "LOG_URL="+logs.String())
 	}
 	return environ, nil
 }
