@@ -314,10 +314,10 @@ func TestLambda(t *testing.T) {
 		}
 	})
 	t.Run("queries and problems pass", func(t *testing.T) {
-		if got := invoke(t, "/api/feed/ledger", "limit=0", nil); got.StatusCode != 422 || got.Headers["Content-Type"] != "application/problem+json" {
+		if got := invoke(t, "/api/feed/ledger", "limit=0", nil); got.StatusCode != http.StatusUnprocessableEntity || got.Headers["Content-Type"] != "application/problem+json" {
 			t.Errorf("%d %v", got.StatusCode, got.Headers)
 		}
-		if got := invoke(t, "/api/network/status", "", map[string]string{"if-none-match": "*"}); got.StatusCode != 304 || got.Body != "" {
+		if got := invoke(t, "/api/network/status", "", map[string]string{"if-none-match": "*"}); got.StatusCode != http.StatusNotModified || got.Body != "" {
 			t.Errorf("%d %q", got.StatusCode, got.Body)
 		}
 	})

@@ -67,7 +67,7 @@ func (f forgetful) Get(ctx context.Context, name live.Name, encoding live.Encodi
 func read(b *testing.B, handler http.Handler, target, encoding string) {
 	server := httptest.NewServer(handler)
 	defer server.Close()
-	request, err := http.NewRequest("GET", server.URL+target, nil)
+	request, err := http.NewRequest(http.MethodGet, server.URL+target, nil)
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -91,7 +91,7 @@ func BenchmarkHandler(b *testing.B) {
 	deps := deps(b)
 	deps.Live = liveView(b, view(1500), deps.Clock)
 	handler := handler(b, deps)
-	request := httptest.NewRequest("GET", "/api/flights", nil)
+	request := httptest.NewRequest(http.MethodGet, "/api/flights", nil)
 	request.Header.Set("Accept-Encoding", "gzip")
 	b.ReportAllocs()
 	for b.Loop() {

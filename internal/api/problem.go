@@ -91,14 +91,20 @@ func (s *service) problem(ctx context.Context, err error) *Problem {
 	if class == fault.Unavailable || class == fault.Throttled {
 		problem.retryAfter = retrySoon
 	}
+	s.note(ctx, err)
+	return problem
+}
+
+// note logs an error: what was asked wrongly only where somebody looks for it.
+func (s *service) note(ctx context.Context, err error) {
+	class := fault.ClassOf(err)
 	log := telemetry.For(ctx, s.Logger)
 	fields := []zap.Field{zap.String("class", string(class)), zap.String("reason", fault.ReasonOf(err)), zap.Error(err)}
-	if problem.Status >= http.StatusInternalServerError {
+	if class.HTTPStatus() >= http.StatusInternalServerError {
 		log.Error("request failed", fields...)
 	} else {
 		log.Debug("request refused", fields...)
 	}
-	return problem
 }
 
 func newProblem(ctx context.Context, status int, code, detail string) *Problem {

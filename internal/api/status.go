@@ -153,7 +153,7 @@ func (s *service) status(ctx context.Context, input *statusInput) (*statusOutput
 func (s *service) fillLive(ctx context.Context, answer *StatusAnswer) {
 	shown, err := s.Live.Get(ctx, live.Network, live.JSON)
 	if err != nil {
-		s.problem(ctx, err) // logs it
+		s.note(ctx, err)
 		answer.Reasons = append(answer.Reasons, "live view: "+fault.ReasonOf(err))
 		return
 	}
@@ -201,7 +201,7 @@ func (s *service) fillLedger(ctx context.Context, answer *StatusAnswer) {
 	now := s.Clock()
 	summary, err := s.Ledger.LedgerSummary(ctx, now.Add(-completenessOver), now)
 	if err != nil {
-		s.problem(ctx, err) // logs it
+		s.note(ctx, err)
 		answer.Reasons = append(answer.Reasons, "database: "+fault.ReasonOf(err))
 		return
 	}
