@@ -42,7 +42,7 @@ type Config struct {
 	PartitionsAhead int           `env:"PARTITIONS_AHEAD" envDefault:"3" unit:"days" help:"day partitions made ahead"`
 	CompactDelay    time.Duration `env:"COMPACT_DELAY" envDefault:"2h" unit:"duration" help:"how long after its end an hour of the log becomes one object"`
 
-	RetainPositions time.Duration `env:"RETAIN_POSITIONS" envDefault:"2160h" unit:"duration" help:"how long positions stay in PostgreSQL; 0 keeps them"`
+	RetainPositions time.Duration `env:"RETAIN_POSITIONS" envDefault:"0" unit:"duration" help:"how long positions stay in PostgreSQL; 0 keeps them"`
 	RetainHistory   time.Duration `env:"RETAIN_HISTORY" envDefault:"0" unit:"duration" help:"how long sessions, plans and the ledger stay; 0 keeps them"`
 	RetainLog       time.Duration `env:"RETAIN_LOG" envDefault:"0" unit:"duration" help:"how long bodies stay in the log; 0 keeps them"`
 }
