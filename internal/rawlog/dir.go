@@ -158,13 +158,15 @@ func (d *Dir) Append(_ context.Context, at time.Time, frame []byte, end int64) (
 		return File{}, 0, false, d.fault(op, err)
 	}
 	defer file.Close()
-	if err := d.extend(file, frame, end); err != nil {
-		return File{}, 0, false, d.fault(op, err)
-	}
-	if created {
+	// The name is durable before there is anything under it; at zero whoever
+	// made the file may have died before that.
+	if created || end == 0 {
 		if err := syncFolder(filepath.Dir(path)); err != nil {
 			return File{}, 0, false, d.fault(op, err)
 		}
+	}
+	if err := d.extend(file, frame, end); err != nil {
+		return File{}, 0, false, d.fault(op, err)
 	}
 	info, err := file.Stat()
 	if err != nil {
@@ -251,7 +253,10 @@ func (d *Dir) Delete(_ context.Context, name string) error {
 	if filepath.Base(filepath.Dir(folder)) == "hours" && os.Remove(folder) == nil {
 		folder = filepath.Dir(folder)
 	}
-	return d.fault(op, syncFolder(folder))
+	if err := syncFolder(folder); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return d.fault(op, err)
+	}
+	return nil
 }
 
 // Close does nothing: no file stays open.

@@ -61,7 +61,7 @@ func (l *Log) At(ctx context.Context, t time.Time) (Record, error) {
 		}
 		for _, s := range slices.Backward(between(slots, minMicros, limit+1)) {
 			record, err := l.read(ctx, h, s, &fileReader{storage: l.storage})
-			if err == nil || !fault.Is(err, fault.Internal) {
+			if !isDamaged(err) {
 				return record, err
 			}
 		}
@@ -121,7 +121,7 @@ func (l *Log) Range(ctx context.Context, from, to time.Time) iter.Seq2[Record, e
 			reader := &fileReader{storage: l.storage, ahead: readAhead}
 			for _, s := range between(slots, micros(from), micros(to)) {
 				record, err := l.read(ctx, h, s, reader)
-				if err != nil && fault.Is(err, fault.Internal) {
+				if isDamaged(err) {
 					continue
 				}
 				if !yield(record, err) || err != nil {
@@ -182,6 +182,9 @@ func between(slots []slot, from, to int64) []slot {
 // because another process packed the hour meanwhile, it looks again, once.
 func (l *Log) read(ctx context.Context, h *hourIndex, s slot, reader *fileReader) (Record, error) {
 	const op = "rawlog.read"
+	if err := ctx.Err(); err != nil {
+		return Record{}, err
+	}
 	record, err := l.decode(ctx, h, s, reader, 0)
 	if err == nil || !errors.Is(err, errDamaged) && !fault.Is(err, fault.NotFound) {
 		return record, err
@@ -202,6 +205,11 @@ func (l *Log) read(ctx context.Context, h *hourIndex, s slot, reader *fileReader
 		return Record{}, fault.E(op, fault.Internal, "damaged", err)
 	}
 	return record, err
+}
+
+// isDamaged says whether a record is there and cannot be read, ever.
+func isDamaged(err error) bool {
+	return fault.Is(err, fault.Internal) && fault.ReasonOf(err) == "damaged"
 }
 
 // forget drops what is known of an hour and the bodies decoded so far.

@@ -278,11 +278,9 @@ func s3Fault(op string, err error) error {
 		return fault.E(op, fault.NotFound, reason, err)
 	case status == http.StatusTooManyRequests || reason == "s3_SlowDown":
 		return fault.E(op, fault.Throttled, reason, err)
-	case status == http.StatusConflict || status == 0:
-		return fault.E(op, fault.Unavailable, reason, err)
 	case status >= 500:
 		return fault.E(op, fault.Upstream, reason, err)
-	default:
-		return fault.E(op, fault.Internal, reason, err)
+	default: // unreachable, refused, no such bucket: nothing is known of the record
+		return fault.E(op, fault.Unavailable, reason, err)
 	}
 }

@@ -118,8 +118,8 @@ func TestS3Faults(t *testing.T) {
 		{429, "TooManyRequests", "s3_TooManyRequests", fault.Throttled},
 		{500, "InternalError", "s3_InternalError", fault.Upstream},
 		{409, "ConditionalRequestConflict", "s3_ConditionalRequestConflict", fault.Unavailable},
-		{403, "AccessDenied", "s3_AccessDenied", fault.Internal},
-		{404, "NoSuchBucket", "s3_NoSuchBucket", fault.Internal},
+		{403, "AccessDenied", "s3_AccessDenied", fault.Unavailable},
+		{404, "NoSuchBucket", "s3_NoSuchBucket", fault.Unavailable},
 	} {
 		t.Run(test.code+" is "+string(test.class), func(t *testing.T) {
 			b, storage := newBucket(t)
@@ -143,6 +143,27 @@ func TestS3Faults(t *testing.T) {
 			equal(t, []Record{record}, all(t, l))
 		})
 	}
+	t.Run("a refused read is not taken for damage", func(t *testing.T) {
+		b, storage := newBucket(t)
+		record := newNetwork(5, 1).record()
+		add(t, open(t, storage, Options{}), record)
+		b.answer = func(w http.ResponseWriter, r *http.Request) bool {
+			object := r.Method == http.MethodGet && r.URL.Query().Get("list-type") == ""
+			if object {
+				refuse(w, http.StatusForbidden, "AccessDenied")
+			}
+			return object
+		}
+		l := open(t, storage, Options{})
+		if _, err := l.At(t.Context(), record.At); !fault.Is(err, fault.Unavailable) {
+			t.Errorf("At: %v", err)
+		}
+		for _, err := range l.Range(t.Context(), time.Time{}, endOfTime) {
+			if !fault.Is(err, fault.Unavailable) {
+				t.Errorf("Range: %v", err)
+			}
+		}
+	})
 	t.Run("nobody listening is unavailable", func(t *testing.T) {
 		l := open(t, NewS3(clientOf("http://127.0.0.1:1"), "bucket", ""), Options{})
 		if _, _, err := l.Append(t.Context(), newNetwork(5, 1).record()); !fault.Is(err, fault.Unavailable) {
