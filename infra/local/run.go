@@ -69,6 +69,7 @@ func record(ctx context.Context, s session) (err error) {
 	if settings, err = config.Load(append(environ, flow.settings...)); err != nil {
 		return err
 	}
+	app.QuietRedis(logger)
 	runtime := &app.Runtime{Config: settings, Logger: logger, Clock: flow.clock.Now, Memory: live.NewMemory()}
 	defer func() { err = errors.Join(err, runtime.Close()) }()
 	whole, err := newSystem(ctx, runtime, cloud.NewAgenda(flow.clock), logger)
@@ -95,7 +96,7 @@ func environment(ctx context.Context, s session, servers *parts, from source) ([
 		return nil, err
 	}
 	environ := append([]string{"DATABASE_POOL_SIZE=8"}, s.environ...) // all functions share the one pool
-	environ = append(environ, "SOURCE="+from.Name, "DATABASE_URL="+database, "REDIS_URL="+servers.RedisURL)
+	environ = append(environ, "SOURCE="+from.Name, "DATABASE_URL="+database, "REDIS_URL="+servers.RedisURL, "REDIS_PREFIX="+from.database())
 	if lookup(s.environ, "LOG_URL") == "" {
 		logs := url.URL{Scheme: "file", Path: filepath.Join(home, "log")}
 		environ = append(environ, "LOG_URL="+logs.String())

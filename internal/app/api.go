@@ -62,7 +62,7 @@ func (r *Runtime) Reader(ctx context.Context) (*live.Reader, error) {
 	defer r.mu.Unlock()
 	if r.reader == nil {
 		r.reader = live.NewReader(live.Options{
-			Client: client, Space: r.Config.Source, Memory: r.Memory,
+			Client: client, Space: r.space(), Memory: r.Memory,
 			Fallback: durable.Newest, Clock: r.Clock, Logger: r.Logger,
 		})
 	}

@@ -27,7 +27,7 @@ func newPublisher(ctx context.Context, runtime *Runtime) (*livePublisher, error)
 		return nil, err
 	}
 	return &livePublisher{
-		publisher: live.NewPublisher(client, runtime.Config.Source, runtime.Memory),
+		publisher: live.NewPublisher(client, runtime.space(), runtime.Memory),
 		durable:   durable, source: runtime.Config.Source,
 	}, nil
 }
@@ -55,6 +55,12 @@ func (p *livePublisher) Publish(ctx context.Context, current ingest.Current) err
 		return err
 	}
 	p.previous = view
+	if current.Before.IsZero() {
+		// The database is new: what Redis may still show is another one's.
+		if err := p.publisher.Reset(ctx); err != nil {
+			return err
+		}
+	}
 	return p.publisher.Publish(ctx, view)
 }
 

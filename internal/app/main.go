@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/aws/aws-lambda-go/lambda"
+	"github.com/redis/go-redis/v9"
+	"go.uber.org/zap"
 
 	"github.com/skyledger/skyledger/internal/config"
 	"github.com/skyledger/skyledger/internal/live"
@@ -40,11 +42,23 @@ func Main(name string, build Build) {
 	if err != nil {
 		fail(err)
 	}
+	QuietRedis(logger)
 	handler, err := build(context.Background(), &Runtime{Config: settings, Logger: logger, Clock: time.Now, Memory: live.NewMemory()})
 	if err != nil {
 		fail(err)
 	}
 	lambda.StartHandler(handler)
+}
+
+// QuietRedis sends what the Redis client says of itself, which it can only say
+// through one logger for the whole process, to ours. Call it once, at the start.
+func QuietRedis(logger *zap.Logger) { redis.SetLogger(redisLog{logger}) }
+
+type redisLog struct{ logger *zap.Logger }
+
+// Printf is what the client calls.
+func (l redisLog) Printf(_ context.Context, format string, values ...any) {
+	l.logger.Debug("redis client", zap.String("said", fmt.Sprintf(format, values...)))
 }
 
 func fail(err error) {

@@ -1,6 +1,7 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"sync"
@@ -87,17 +88,13 @@ func (r *Runtime) Redis() (*redis.Client, error) {
 	if r.redis != nil {
 		return r.redis, nil
 	}
-	options, err := redis.ParseURL(r.Config.RedisURL)
-	if err != nil {
-		// The error of ParseURL may hold the password.
-		return nil, errors.New("REDIS_URL is not a Redis URL: redis://[user:password@]host:port/db")
-	}
-	// The live view has its own bound of 50 ms and the database behind it.
-	options.MaxRetries = -1
-	options.DialTimeout = time.Second
-	r.redis = redis.NewClient(options)
-	return r.redis, nil
+	var err error
+	r.redis, err = live.Dial(r.Config.RedisURL)
+	return r.redis, err
 }
+
+// space sets this deployment's keys in Redis apart from others'.
+func (r *Runtime) space() string { return cmp.Or(r.Config.RedisPrefix, r.Config.Source) }
 
 // Close closes what was opened.
 func (r *Runtime) Close() error {

@@ -32,6 +32,7 @@ type Config struct {
 	DatabaseSchema   string `env:"DATABASE_SCHEMA" envDefault:"" help:"schema of the tables; empty is the one that migrate made the default"`
 	DatabasePoolSize int32  `env:"DATABASE_POOL_SIZE" envDefault:"2" unit:"connections" help:"largest pool of one function"`
 	RedisURL         string `env:"REDIS_URL" envDefault:"" unit:"URL" help:"Redis or Valkey for the live view; the local runner starts one when empty"`
+	RedisPrefix      string `env:"REDIS_PREFIX" envDefault:"" help:"sets this deployment's keys apart where several share a Redis; the source's name when empty"`
 	LogURL           string `env:"LOG_URL" envDefault:"" unit:"URL" help:"where the log lies: file:///directory or s3://bucket/prefix"`
 	QueueURL         string `env:"TICK_QUEUE_URL" envDefault:"" unit:"URL" help:"SQS queue that carries the minute's later ticks"`
 
