@@ -19,15 +19,15 @@ type network struct {
 }
 
 type row struct {
-	cid                         int
-	callsign                    string
-	lat, lon                    float64
-	altitude, speed, heading    int
-	squawk                      int
-	logon                       time.Time
-	route, departure, arrival   string
-	still                       bool
-	remarks, aircraft, frontEnd string
+	cid                       int
+	callsign                  string
+	lat, lon                  float64
+	altitude, speed, heading  int
+	squawk                    int
+	logon                     time.Time
+	route, departure, arrival string
+	still                     bool
+	remarks, aircraft         string
 }
 
 func newNetwork(aircraft int, seed uint64) *network {

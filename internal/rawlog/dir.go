@@ -3,6 +3,7 @@ package rawlog
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"os"
@@ -114,7 +115,7 @@ func (d *Dir) Files(_ context.Context, hour time.Time) ([]File, error) {
 func describe(file File, info fs.FileInfo) File {
 	file.Size = info.Size()
 	if stat, ok := info.Sys().(*syscall.Stat_t); ok {
-		file.Version = strconv.FormatUint(uint64(stat.Ino), 36)
+		file.Version = fmt.Sprintf("%x", stat.Ino)
 	}
 	if file.Kind == Packed {
 		file.Version += "-" + strconv.FormatInt(info.ModTime().UnixNano(), 36)
@@ -220,8 +221,7 @@ func (d *Dir) Pack(_ context.Context, hour time.Time, _ File, write func(io.Writ
 		err = os.Rename(path+temporaryEnd, path)
 	}
 	if err != nil {
-		os.Remove(path + temporaryEnd)
-		return d.fault(op, err)
+		return d.fault(op, errors.Join(err, os.Remove(path+temporaryEnd)))
 	}
 	return d.fault(op, syncFolder(filepath.Dir(path)))
 }

@@ -39,12 +39,15 @@ func newBucket(t testing.TB) (*bucket, *S3) {
 	b := &bucket{objects: map[string][]byte{}, counts: map[string]int{}, page: pageSize}
 	server := httptest.NewServer(b)
 	t.Cleanup(server.Close)
-	return b, NewS3(clientOf(server.URL), "bucket", "/some/prefix/")
+	return b, NewS3(clientOf(t, server.URL), "bucket", "/some/prefix/")
 }
 
-func clientOf(url string) *s3.Client {
+func clientOf(t testing.TB, url string) *s3.Client {
+	transport := &http.Transport{}
+	t.Cleanup(transport.CloseIdleConnections)
 	return s3.New(s3.Options{
-		BaseEndpoint: &url, Region: "eu-west-1", UsePathStyle: true, RetryMaxAttempts: 1,
+		HTTPClient: &http.Client{Transport: transport},
+		BaseEndpoint: &url, Region: "us-east-1", UsePathStyle: true, RetryMaxAttempts: 1,
 		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
 			return aws.Credentials{AccessKeyID: "id", SecretAccessKey: "secret"}, nil
 		}),

@@ -212,8 +212,11 @@ func (s *S3) Pack(ctx context.Context, hour time.Time, previous File, write func
 	if err != nil {
 		return fault.E(op, fault.Unavailable, "temporary_file", err)
 	}
-	defer os.Remove(spool.Name())
 	defer spool.Close()
+	// Without a name it is gone when it is closed, however this process ends.
+	if err := os.Remove(spool.Name()); err != nil {
+		return fault.E(op, fault.Unavailable, "temporary_file", err)
+	}
 	if err := write(spool); err != nil {
 		return err
 	}

@@ -165,7 +165,7 @@ func TestS3Faults(t *testing.T) {
 		}
 	})
 	t.Run("nobody listening is unavailable", func(t *testing.T) {
-		l := open(t, NewS3(clientOf("http://127.0.0.1:1"), "bucket", ""), Options{})
+		l := open(t, NewS3(clientOf(t, "http://127.0.0.1:1"), "bucket", ""), Options{})
 		if _, _, err := l.Append(t.Context(), newNetwork(5, 1).record()); !fault.Is(err, fault.Unavailable) {
 			t.Errorf("Append: %v", err)
 		}
@@ -190,7 +190,7 @@ func TestS3Service(t *testing.T) {
 		t.Log("AWS_ENDPOINT_URL_S3 is not set: the log was tried against the tests' own S3 only")
 		return
 	}
-	client := clientOf(address)
+	client := clientOf(t, address)
 	name := "skyledger-log-" + time.Now().UTC().Format("20060102150405")
 	if _, err := client.CreateBucket(t.Context(), &s3.CreateBucketInput{Bucket: &name}); err != nil {
 		t.Fatal(err)
