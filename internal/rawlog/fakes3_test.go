@@ -46,7 +46,7 @@ func clientOf(t testing.TB, url string) *s3.Client {
 	transport := &http.Transport{}
 	t.Cleanup(transport.CloseIdleConnections)
 	return s3.New(s3.Options{
-		HTTPClient: &http.Client{Transport: transport},
+		HTTPClient:   &http.Client{Transport: transport},
 		BaseEndpoint: &url, Region: "us-east-1", UsePathStyle: true, RetryMaxAttempts: 1,
 		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
 			return aws.Credentials{AccessKeyID: "id", SecretAccessKey: "secret"}, nil
