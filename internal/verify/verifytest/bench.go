@@ -56,13 +56,16 @@ func (b *Bench) Append(t testing.TB, records ...rawlog.Record) {
 	}
 }
 
-// Collect writes records to the log and projects them in the order given. One
-// that is older than the head is put into its place.
+// Collect writes records to the log and projects those that are new, in the
+// order given. One that is older than the head is put into its place.
 func (b *Bench) Collect(t testing.TB, records ...rawlog.Record) {
 	t.Helper()
-	b.Append(t, records...)
 	for _, record := range records {
-		b.project(t, record)
+		_, appended, err := b.Log.Append(t.Context(), record)
+		must(t, err)
+		if appended {
+			b.project(t, record)
+		}
 	}
 }
 
