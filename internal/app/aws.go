@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"encoding/json"
+	"net/url"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -73,4 +74,23 @@ func (r *Runtime) databasePassword(ctx context.Context) (func(context.Context) (
 		}
 		return secret.Password, nil
 	}, nil
+}
+
+// databaseAddress returns DATABASE_URL with the password of the secret in it,
+// for what connects once.
+func (r *Runtime) databaseAddress(ctx context.Context) (string, error) {
+	read, err := r.databasePassword(ctx)
+	if err != nil || read == nil {
+		return r.Config.DatabaseURL, err
+	}
+	password, err := read(ctx)
+	if err != nil {
+		return "", err
+	}
+	address, err := url.Parse(r.Config.DatabaseURL)
+	if err != nil {
+		return "", fault.E("app.databaseAddress", fault.Invalid, "database_url", nil).WithMessage("DATABASE_URL is not a URL.")
+	}
+	address.User = url.UserPassword(address.User.Username(), password)
+	return address.String(), nil
 }

@@ -46,6 +46,10 @@ func Migrate(ctx context.Context, runtime *Runtime) (lambda.Handler, error) {
 		return nil, fault.E("app.Migrate", fault.Invalid, "settings", nil).WithMessage("DATABASE_URL is not set")
 	}
 	return handlerFunc(func(ctx context.Context, _ []byte) ([]byte, error) {
-		return nil, store.Migrate(ctx, runtime.Config.DatabaseURL, runtime.Config.DatabaseSchema, runtime.Config.Source)
+		address, err := runtime.databaseAddress(ctx)
+		if err != nil {
+			return nil, err
+		}
+		return nil, store.Migrate(ctx, address, runtime.Config.DatabaseSchema, runtime.Config.Source)
 	}), nil
 }

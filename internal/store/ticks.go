@@ -15,8 +15,9 @@ func rank(outcome Outcome) int16 { return int16(slices.Index(outcomes(), outcome
 
 // RecordTick writes the ledger's rows of a tick that brought no new snapshot,
 // and of ticks before it that never ran. Of two outcomes of a tick the better
-// one stands (received, late, unchanged, malformed, missing); the same again
-// changes nothing.
+// one stands (received, late, unchanged, malformed, missing), and any reason
+// stands before "not_run", which is what is assumed of ticks nobody reported; the
+// same again changes nothing.
 func (s *Store) RecordTick(ctx context.Context, tick TickRow, missing []TickRow) error {
 	batch := &pgx.Batch{}
 	batch.Queue(limitsSQL, s.limits()...)
@@ -36,7 +37,8 @@ func queueTicks(batch *pgx.Batch, rows []TickRow) {
 			$6::integer[], $7::bytea[])
 		ON CONFLICT (tick) DO UPDATE SET outcome = excluded.outcome, reason = excluded.reason,
 			snapshot = excluded.snapshot, received = excluded.received, bytes = excluded.bytes, hash = excluded.hash
-		WHERE excluded.outcome > ticks.outcome`,
+		WHERE excluded.outcome > ticks.outcome
+			OR excluded.outcome = ticks.outcome AND ticks.reason = 'not_run' AND excluded.reason <> 'not_run'`,
 		column(rows, func(r TickRow) time.Time { return r.Tick }),
 		column(rows, func(r TickRow) int16 { return rank(r.Outcome) }),
 		column(rows, func(r TickRow) string { return r.Reason }),
