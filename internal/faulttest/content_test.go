@@ -142,7 +142,7 @@ func TestNames(t *testing.T) {
 		s := traffic(0, 12, pilot(1, 0).set("name", `"Zethrin Ombrel"`).set("flight_plan", plan("EGLL", "KJFK", 1, "OPR/ZETHRIN OMBREL TCAS")))
 		w.serve(s)
 		w.expect(0, store.Received, "")
-		for table := range derived() {
+		for table := range w.dump() {
 			const sql = `SELECT count(*)::int FROM %s r WHERE r::text ILIKE '%%ombrel%%' OR r::text ILIKE '%%varstag%%' OR r::text ILIKE '%%tolvane%%'`
 			if n := one[int](t, w.site.DatabaseURL, fmt.Sprintf(sql, table)); n > 0 {
 				t.Errorf("%d rows of %s hold a name", n, table)
