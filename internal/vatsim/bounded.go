@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"slices"
 	"syscall"
 	"time"
 
@@ -54,8 +55,8 @@ func (r *wireReader) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// read reads the body, decompressed, within both bounds. It never holds more
-// than maxBody bytes and the growth step before, whatever the feed compresses.
+// read reads the body, decompressed, within both bounds, whatever the feed
+// compresses.
 func (c *Client) read(ctx context.Context, op string, response *http.Response, watch *stallWatch, maxBody int64) (body []byte, wire int, err error) {
 	if response.ContentLength > c.options.MaxWire {
 		return nil, 0, fault.E(op, fault.Upstream, "too_large", nil)
@@ -97,23 +98,34 @@ func (c *Client) sizeHint(url string, response *http.Response, maxBody int64) in
 	return min(max(size, 64<<10), maxBody) + 1
 }
 
-// readBounded reads all of from into a slice that starts with room for hint
-// bytes, and fails with errTooLarge beyond limit.
+// pieceSize is by how much a body that is longer than expected grows: what a
+// bomb may take beyond the limit.
+const pieceSize = 1 << 20
+
+// readBounded reads all of from, at first into room for hint bytes, and fails
+// with errTooLarge beyond limit. What does not fit is read in pieces that are
+// joined at the end: a slice that doubles would leave three times the limit
+// behind, and a second attempt as much again.
 func readBounded(from io.Reader, hint, limit int64) ([]byte, error) {
 	body := make([]byte, 0, hint)
+	var full [][]byte
+	size := int64(0)
 	for {
 		if len(body) == cap(body) {
-			grown := make([]byte, len(body), min(2*int64(cap(body)), limit+1))
-			copy(grown, body)
-			body = grown
+			full = append(full, body)
+			body = make([]byte, 0, pieceSize)
 		}
 		n, err := from.Read(body[len(body):cap(body)])
 		body = body[:len(body)+n]
+		size += int64(n)
 		switch {
-		case int64(len(body)) > limit:
+		case size > limit:
 			return nil, errTooLarge
 		case errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF):
-			return body, nil
+			if len(full) == 0 {
+				return body, nil
+			}
+			return slices.Concat(append(full, body)...), nil
 		case err != nil:
 			return nil, err
 		}
