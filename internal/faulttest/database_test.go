@@ -175,7 +175,7 @@ func TestReplyIsLost(t *testing.T) {
 			if diff := cmp.Diff(before, query(t, url, pgx.RowTo[string], `SELECT ctid || ' ' || xmin || ' ' || at FROM snapshots ORDER BY at`)); diff != "" {
 				t.Errorf("the retry wrote:\n%s", diff)
 			}
-			for w.feed.Pending("/v3/vatsim-data.json") > 0 { // the warm process did not ask again
+			for w.feed.Pending(networkPath) > 0 { // the warm process did not ask again
 				w.drop()
 			}
 			w.record(4, 5, 12)

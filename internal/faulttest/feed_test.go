@@ -19,6 +19,12 @@ import (
 	"github.com/skyledger/skyledger/internal/vatsim"
 )
 
+// networkPath is where the network body is.
+const networkPath = feedserver.NetworkPath
+
+// stepOf serves a snapshot.
+func stepOf(s *snapshot) scripted.Step { return scripted.JSON(s.body()) }
+
 // nothing is a feed that has nothing to say.
 func nothing() scripted.Step { return scripted.Status(http.StatusServiceUnavailable) }
 
