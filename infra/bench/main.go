@@ -73,6 +73,7 @@ func run(ctx context.Context, set settings) error {
 	}{
 		{"decoding", measureDecode},
 		{"ticks against plain COPY", measureTicks},
+		{"the log on simulated neighbours", measureSimulatedLog},
 		{"the log on captured neighbours", measureCapturedLog},
 		{"memory and ten times the network", measureScale},
 	}

@@ -107,7 +107,7 @@ func measureTicks(ctx context.Context, set settings) (rows []Row, err error) {
 		newRow(fmt.Sprintf("tick, %d aircraft", set.aircraft), median(tickTime), "ms", median(copyTime), "\\copy of its rows into a plain table, ms", 3),
 		newRow("WAL a tick, chunks included", (sum(tickWAL)/ticks+chunkWAL/ticks)/kB, "kB", sum(copyWAL)/ticks/kB, "\\copy of its rows, kB", 0.4),
 		newRow("stored position, with indexes", perPosition, "bytes", 20, "20 bytes", 1),
-		newRow("log, simulated hour", float64(logged)/1e6, "MB", float64(gzipped)/1e6, "gzip of the same bodies, MB", 0.2),
+		newRow("log, simulated hour with its keyframes", float64(logged)/1e6, "MB", float64(gzipped)/1e6, "gzip of the same bodies, MB", 0.2),
 	}, nil
 }
 

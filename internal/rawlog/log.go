@@ -18,12 +18,12 @@ type Options struct {
 	Clock  func() time.Time // time.Now
 	Logger *zap.Logger      // none
 
-	// KeyframeEvery is how many records a keyframe serves, itself included (20);
-	// KeyframeWithin how far from it they may be (5 minutes).
+	// KeyframeEvery is how many records a keyframe serves, itself included (48);
+	// KeyframeWithin how far from it they may be (12 minutes).
 	KeyframeEvery  int
 	KeyframeWithin time.Duration
 	// BaseEvery is after how many records one becomes the dictionary of those
-	// that follow (5). Reading a record decodes at most KeyframeEvery/BaseEvery
+	// that follow (4). Reading a record decodes at most KeyframeEvery/BaseEvery
 	// others.
 	BaseEvery int
 }
@@ -75,9 +75,9 @@ func Open(_ context.Context, storage Storage, options Options) (*Log, error) {
 	if options.Logger == nil {
 		options.Logger = zap.NewNop()
 	}
-	options.KeyframeEvery = cmp.Or(options.KeyframeEvery, 20)
-	options.KeyframeWithin = cmp.Or(options.KeyframeWithin, 5*time.Minute)
-	options.BaseEvery = cmp.Or(options.BaseEvery, 5)
+	options.KeyframeEvery = cmp.Or(options.KeyframeEvery, 48)
+	options.KeyframeWithin = cmp.Or(options.KeyframeWithin, 12*time.Minute)
+	options.BaseEvery = cmp.Or(options.BaseEvery, 4)
 	encoder, err := newEncoder()
 	if err != nil {
 		return nil, fault.E("rawlog.Open", fault.Internal, "zstd", err)
