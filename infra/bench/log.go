@@ -73,7 +73,7 @@ func secondFrame(ctx context.Context, bodies []feedserver.Body) (frame, plain in
 	if err != nil {
 		return 0, 0, err
 	}
-	defer os.RemoveAll(dir)
+	defer func() { _ = os.RemoveAll(dir) }()
 	log, err := rawlog.Open(ctx, rawlog.OpenDir(dir), rawlog.Options{})
 	if err != nil {
 		return 0, 0, err

@@ -3,6 +3,7 @@ package app_test
 import (
 	"context"
 	"encoding/json"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -163,7 +164,7 @@ func TestEveryFunctionAnswersItsEvent(t *testing.T) {
 		if err := json.Unmarshal(w.invoke(t, name, name), &response); err != nil {
 			t.Fatal(err)
 		}
-		if response.StatusCode != 200 || !strings.Contains(response.Body, `"source":"simulated"`) {
+		if response.StatusCode != http.StatusOK || !strings.Contains(response.Body, `"source":"simulated"`) {
 			t.Errorf("%s answered %d %.200s", name, response.StatusCode, response.Body)
 		}
 		if name == "api-flights" {

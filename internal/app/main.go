@@ -47,7 +47,7 @@ func Main(name string, build Build) {
 	if err != nil {
 		fail(err)
 	}
-	lambda.StartHandler(handler)
+	lambda.Start(handler)
 }
 
 // QuietRedis sends what the Redis client says of itself, which it can only say

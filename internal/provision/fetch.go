@@ -98,7 +98,7 @@ func fetchOnce(ctx context.Context, logger *zap.Logger, url string, wanted artif
 			err = closeErr
 		}
 		if err != nil {
-			os.Remove(file.Name())
+			_ = os.Remove(file.Name())
 		}
 	}()
 	sum := sha256.New()

@@ -124,7 +124,7 @@ func fetchedPostgres(ctx context.Context, logger *zap.Logger, cache string) (bin
 	if err != nil {
 		return binaries{}, err
 	}
-	defer os.Remove(jar)
+	defer func() { _ = os.Remove(jar) }()
 	if err := unpackPostgres(jar, dir); err != nil {
 		return binaries{}, fault.E("provision.fetchedPostgres", fault.Unavailable, "unpack", err)
 	}

@@ -95,9 +95,8 @@ func (s *RedisServer) prepare(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	version := ""
-	s.program, version, err = fetchedRedis(ctx, s.options.Logger, cache)
-	s.Kind = "fetched " + version
+	program, version, err := fetchedRedis(ctx, s.options.Logger, cache)
+	s.program, s.Kind = program, "fetched "+version
 	return err
 }
 
@@ -131,7 +130,7 @@ func fetchedRedis(ctx context.Context, logger *zap.Logger, cache string) (progra
 	if err != nil {
 		return "", "", err
 	}
-	defer os.Remove(jar)
+	defer func() { _ = os.Remove(jar) }()
 	return program, version, unpackProgram(jar, wanted.member, dir, "redis-server")
 }
 

@@ -50,7 +50,7 @@ func place(dir string, fill func(temporary string) error) error {
 	if err != nil {
 		return err
 	}
-	defer os.RemoveAll(temporary)
+	defer func() { _ = os.RemoveAll(temporary) }()
 	if err := fill(temporary); err != nil {
 		return err
 	}

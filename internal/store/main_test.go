@@ -62,7 +62,7 @@ func at(n int) time.Time { return start.Add(time.Duration(n) * 15 * time.Second)
 func tickOf(t time.Time) time.Time { return t.Truncate(15 * time.Second) }
 
 func pilotKey(cid int32) SessionKey {
-	return SessionKey{Kind: vatsim.KindPilot, CID: cid, Callsign: "TST" + string(rune('A'+cid%26)), Logon: start.Add(-time.Hour)}
+	return SessionKey{Kind: vatsim.KindPilot, CID: cid, Callsign: "TST" + string('A'+cid%26), Logon: start.Add(-time.Hour)}
 }
 
 // changes returns a commit of an otherwise empty snapshot after head.

@@ -134,19 +134,15 @@ func (s *Store) dropPartitions(ctx context.Context, cut time.Time) (int, error) 
 			if err != nil {
 				return err
 			}
-			found = false
-			for _, first := range slices.SortedFunc(maps.Keys(byDay), time.Time.Compare) {
-				if !first.Before(cut) {
-					break
-				}
-				found = true
-				if _, err := tx.Exec(ctx, `SET LOCAL lock_timeout = '200ms'`); err != nil {
-					return err
-				}
-				_, err := tx.Exec(ctx, `DROP TABLE `+pgx.Identifier{byDay[first]}.Sanitize())
+			days := slices.SortedFunc(maps.Keys(byDay), time.Time.Compare)
+			if found = len(days) > 0 && days[0].Before(cut); !found {
+				return nil
+			}
+			if _, err := tx.Exec(ctx, `SET LOCAL lock_timeout = '200ms'`); err != nil {
 				return err
 			}
-			return nil
+			_, err = tx.Exec(ctx, `DROP TABLE `+pgx.Identifier{byDay[days[0]]}.Sanitize())
+			return err
 		})
 		if err != nil || !found {
 			return dropped, err

@@ -39,7 +39,7 @@ func (s *Store) use(ctx context.Context, op string, work func(ctx context.Contex
 			continue
 		case repeatable(err) && attempt < attempts:
 			s.options.Logger.Info("transaction is repeated", zap.String("operation", op), zap.Error(err))
-			if wait(ctx, time.Duration(attempt)*(5+rand.N[time.Duration](20))*time.Millisecond) == nil {
+			if wait(ctx, time.Duration(attempt)*(5*time.Millisecond+rand.N(20*time.Millisecond))) == nil {
 				continue
 			}
 		}

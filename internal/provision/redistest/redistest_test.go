@@ -2,6 +2,7 @@ package redistest_test
 
 import (
 	"context"
+	"errors"
 	"testing"
 	"time"
 
@@ -40,7 +41,7 @@ func TestRedis(t *testing.T) {
 	t.Run("without the password it answers nothing", func(t *testing.T) {
 		bare := redis.NewClient(&redis.Options{Addr: server.Server.Addr(), MaxRetries: -1})
 		defer bare.Close()
-		if err := bare.Get(ctx, "key").Err(); err == nil || err == redis.Nil {
+		if err := bare.Get(ctx, "key").Err(); err == nil || errors.Is(err, redis.Nil) {
 			t.Errorf("err = %v", err)
 		}
 	})
@@ -72,7 +73,7 @@ func TestRedis(t *testing.T) {
 		if err := untilAnswers(ctx, client); err != nil {
 			t.Fatal(err)
 		}
-		if err := client.Get(ctx, "key").Err(); err != redis.Nil {
+		if err := client.Get(ctx, "key").Err(); !errors.Is(err, redis.Nil) {
 			t.Errorf("err = %v, want nothing found", err)
 		}
 	})
