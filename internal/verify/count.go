@@ -75,7 +75,7 @@ type snapshot struct {
 	at      time.Time // update_timestamp
 	hash    [sha256.Size]byte
 	tallies [kinds]tally
-	rows    [kinds][]accepted
+	rows    [kinds][]*accepted
 }
 
 var errNoSnapshot = errors.New("the body is no snapshot")
@@ -172,8 +172,8 @@ func (s *snapshot) members(k kind, decoder *json.Decoder, body []byte) error {
 }
 
 // accept applies the rules to one row.
-func accept(k kind, limits []rule, row *member) (accepted, bool) {
-	kept := accepted{member: *row}
+func accept(k kind, limits []rule, row *member) (*accepted, bool) {
+	kept := &accepted{member: *row}
 	kept.kind = k
 	var ok bool
 	if kept.callsign, ok = callsign(row.Callsign); !ok {
@@ -211,12 +211,12 @@ func accept(k kind, limits []rule, row *member) (accepted, bool) {
 // first.
 func (s *snapshot) dropDuplicates(k kind) {
 	rows := s.rows[k]
-	slices.SortStableFunc(rows, func(a, b accepted) int {
+	slices.SortFunc(rows, func(a, b *accepted) int {
 		return cmp.Or(cmp.Compare(a.cid, b.cid), cmp.Compare(a.callsign, b.callsign),
 			cmp.Compare(b.logon, a.logon), b.updated.Compare(a.updated), bytes.Compare(a.raw, b.raw))
 	})
 	all := len(rows)
-	s.rows[k] = slices.CompactFunc(rows, func(a, b accepted) bool { return a.cid == b.cid && a.callsign == b.callsign })
+	s.rows[k] = slices.CompactFunc(rows, func(a, b *accepted) bool { return a.cid == b.cid && a.callsign == b.callsign })
 	s.tallies[k].accepted = len(s.rows[k])
 	s.tallies[k].duplicates = all - len(s.rows[k])
 }

@@ -135,6 +135,22 @@ func (d *database) reaches(ctx context.Context, snapshot time.Time) (reached boo
 	return reached, err
 }
 
+// inWrittenOrder has what work declares joined in the order in which the views
+// write it.
+func (d *database) inWrittenOrder(ctx context.Context, work func() error) error {
+	limit := func(joins int) error {
+		_, err := d.tx.Exec(ctx, fmt.Sprintf(`SET LOCAL join_collapse_limit = %[1]d; SET LOCAL from_collapse_limit = %[1]d`, joins))
+		return classify("verify.inWrittenOrder", err)
+	}
+	if err := limit(1); err != nil {
+		return err
+	}
+	if err := work(); err != nil {
+		return err
+	}
+	return limit(8)
+}
+
 // fetched is how many rows a cursor takes at once.
 const fetched = 5000
 

@@ -20,8 +20,7 @@ func newNames() *names {
 
 func (n *names) add(s *snapshot) {
 	for _, rows := range s.rows {
-		for i := range rows {
-			row := &rows[i]
+		for _, row := range rows {
 			name, ok := text(row.member.Name)
 			if !ok || n.last[row.cid] == name {
 				continue

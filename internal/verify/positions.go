@@ -59,12 +59,19 @@ func (v *viewPositions) open(ctx context.Context, hour time.Time) error {
 	if err := v.end(ctx); err != nil {
 		return err
 	}
-	var err error
 	v.hour = hour
-	v.rows, err = openCursor(ctx, v.db, `SELECT time, cid, callsign, lat, lon, altitude, groundspeed, heading
-		FROM skyledger.positions(`+literal(hour)+`, `+literal(hour.Add(time.Hour))+`)
+	// Of tables filled a moment ago the planner has no statistics and takes an
+	// hour of snapshots for two: it would expand every chunk for each of them.
+	return v.db.inWrittenOrder(ctx, func() (err error) {
+		v.rows, err = v.declare(ctx)
+		return err
+	})
+}
+
+func (v *viewPositions) declare(ctx context.Context) (*cursor[timed], error) {
+	return openCursor(ctx, v.db, `SELECT time, cid, callsign, lat, lon, altitude, groundspeed, heading
+		FROM skyledger.positions(`+literal(v.hour)+`, `+literal(v.hour.Add(time.Hour))+`)
 		ORDER BY time, cid, callsign COLLATE "C"`, scanTimed)
-	return err
 }
 
 // end closes the hour.

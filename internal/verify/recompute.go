@@ -233,7 +233,8 @@ func (r *run) hourDigests(ctx context.Context, from querier, schema string, hour
 }
 
 // Chunks are expanded as the view does it: run i of a chunk begins at the
-// hour's snapshot number skipped + i.
+// hour's snapshot number skipped + i. OFFSET 0 keeps the planner, which knows
+// nothing of tables filled a moment ago, from expanding them for each snapshot.
 const hourDigestSQL = `
 SELECT at, count(*), sum(hashint8extended(session_id, hashint4extended(latitude, hashint4extended(longitude,
 	hashint4extended(altitude, hashint2extended(groundspeed, hashint2extended(heading, hashint2extended(squawk, 0)))))))::numeric)::text
@@ -244,13 +245,14 @@ FROM (
 		AS p(session_id, latitude, longitude, altitude, groundspeed, heading, squawk)
 	WHERE f.at >= $1 AND f.at < $1 + interval '1 hour'
 	UNION ALL
-	SELECT n.at, c.session_id, r.latitude, r.longitude, r.altitude, r.groundspeed, r.heading, r.squawk
+	SELECT n.at, e.session_id, e.latitude, e.longitude, e.altitude, e.groundspeed, e.heading, e.squawk
+	FROM (SELECT c.hour, o.no, c.session_id, r.latitude, r.longitude, r.altitude, r.groundspeed, r.heading, r.squawk
 	FROM %[2]s c
 	CROSS JOIN LATERAL unnest(c.skipped, c.held, c.latitude, c.longitude, c.altitude, c.groundspeed, c.heading, c.squawk)
 		WITH ORDINALITY AS r(skipped, held, latitude, longitude, altitude, groundspeed, heading, squawk, i)
 	CROSS JOIN LATERAL generate_series(r.skipped + r.i, r.skipped + r.i + r.held - 1) AS o(no)
-	JOIN %[3]s n ON n.hour = c.hour AND n.no = o.no
-	WHERE c.hour = $1
+	WHERE c.hour = $1 OFFSET 0) e
+	JOIN %[3]s n ON n.hour = e.hour AND n.no = e.no
 ) positions
 WHERE at >= $2
 GROUP BY at ORDER BY at`

@@ -91,6 +91,19 @@ func TestTheStoryHolds(t *testing.T) {
 		}
 	})
 
+	t.Run("every check holds while a suspicious snapshot is held", func(t *testing.T) {
+		t.Parallel()
+		b := verifytest.NewBench(t)
+		b.Collect(t, verifytest.Story()[:8]...) // up to tick 9, which has no pilots
+		report := run(t, whole(t, b))
+		if !report.OK() {
+			t.Errorf("\n%s", text(t, report))
+		}
+		if summary := report.Line("I4").Summary; !strings.HasSuffix(summary, "and 15 held") {
+			t.Errorf("I4 says %q, want 15 held", summary)
+		}
+	})
+
 	t.Run("a range and a retention bound what is checked", func(t *testing.T) {
 		t.Parallel()
 		b := verifytest.NewBench(t)
