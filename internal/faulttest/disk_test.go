@@ -14,6 +14,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/skyledger/skyledger/internal/fault"
+	"github.com/skyledger/skyledger/internal/feedserver/scripted"
 	"github.com/skyledger/skyledger/internal/provision/pgtest"
 	"github.com/skyledger/skyledger/internal/rawlog"
 	"github.com/skyledger/skyledger/internal/store"
@@ -140,7 +141,7 @@ func TestLogDiskIsFull(t *testing.T) {
 		full.Store(true)
 		s := traffic(2, 12)
 		w.served[s.key()] = s
-		w.always(stepOf(s))
+		w.always(scripted.Tagged(`"two"`, s.body())) // a body that was not kept must be asked for again
 		for range 3 {
 			w.clock.set(tickAt(2).Add(fetchedAfter))
 			if _, err := w.parts.recorder.Tick(t.Context(), tickAt(2)); !fault.Is(err, fault.Unavailable) {

@@ -22,9 +22,6 @@ import (
 // networkPath is where the network body is.
 const networkPath = feedserver.NetworkPath
 
-// stepOf serves a snapshot.
-func stepOf(s *snapshot) scripted.Step { return scripted.JSON(s.body()) }
-
 // nothing is a feed that has nothing to say.
 func nothing() scripted.Step { return scripted.Status(http.StatusServiceUnavailable) }
 
@@ -44,7 +41,7 @@ func TestFeedRepeats(t *testing.T) {
 		if !received.Equal(tickAt(1).Add(fetchedAfter)) {
 			t.Errorf("freshness clock says %s", received)
 		}
-		w.feed.Always(feedserver.NetworkPath, nil)
+		w.feed.Always(networkPath, nil)
 		w.record(2, 3, 12)
 		w.verify()
 	})
@@ -80,11 +77,11 @@ func TestFeedAsksToWait(t *testing.T) {
 		w.record(0, 0, 12)
 		w.play(scripted.RetryAfter(http.StatusTooManyRequests, 60))
 		w.expect(1, store.Missing, "http_429")
-		asked := len(w.feed.Requests(feedserver.NetworkPath))
+		asked := len(w.feed.Requests(networkPath))
 		for k := 2; k <= 4; k++ { // 15, 30 and 45 s later
 			w.expect(k, store.Missing, "held")
 		}
-		if now := len(w.feed.Requests(feedserver.NetworkPath)); now != asked {
+		if now := len(w.feed.Requests(networkPath)); now != asked {
 			t.Errorf("%d requests in the window", now-asked)
 		}
 		w.record(5, 6, 12)
@@ -99,7 +96,7 @@ func TestFeedAsksToWait(t *testing.T) {
 			w.expect(k, store.Missing, "held")
 		}
 		w.record(20, 21, 12)
-		if asked := len(w.feed.Requests(feedserver.NetworkPath)); asked != 3 {
+		if asked := len(w.feed.Requests(networkPath)); asked != 3 {
 			t.Errorf("%d requests, want 3", asked)
 		}
 		w.verify()
@@ -228,7 +225,7 @@ func TestFeedIsSlow(t *testing.T) {
 			if took := time.Since(started); took > tickLength {
 				t.Errorf("the tick took %s: the next one is late", took)
 			}
-			w.feed.Always(feedserver.NetworkPath, nil)
+			w.feed.Always(networkPath, nil)
 			w.record(k+1, k+1, 12)
 			k += 2
 		})
@@ -272,7 +269,7 @@ func TestFeedIsBroken(t *testing.T) {
 			w := w.in(t)
 			w.always(test.step)
 			w.expect(k, test.outcome, test.reason)
-			w.feed.Always(feedserver.NetworkPath, nil)
+			w.feed.Always(networkPath, nil)
 			w.record(k+1, k+1, 12)
 			want = append(want, string(test.outcome)+" "+test.reason, "received")
 			if diff := cmp.Diff(want, w.ledger()); diff != "" {

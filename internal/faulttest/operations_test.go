@@ -17,7 +17,6 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/skyledger/skyledger/internal/cleanup"
-	"github.com/skyledger/skyledger/internal/feedserver"
 	"github.com/skyledger/skyledger/internal/feedserver/scripted"
 	"github.com/skyledger/skyledger/internal/provision/pgtest"
 	"github.com/skyledger/skyledger/internal/store"
@@ -51,7 +50,7 @@ func TestFloods(t *testing.T) {
 				t.Errorf("the process had %d kB at its peak", said.PeakKB)
 			}
 			t.Logf("the process had %d kB at its peak", said.PeakKB)
-			w.feed.Always(feedserver.NetworkPath, nil)
+			w.feed.Always(networkPath, nil)
 			w.record(k+1, k+1, 12)
 			k += 2
 		})

@@ -13,7 +13,6 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/skyledger/skyledger/internal/fault"
-	"github.com/skyledger/skyledger/internal/feedserver"
 	"github.com/skyledger/skyledger/internal/feedserver/scripted"
 	"github.com/skyledger/skyledger/internal/ingest"
 	"github.com/skyledger/skyledger/internal/store"
@@ -35,8 +34,8 @@ func TestKilled(t *testing.T) {
 			if _, killed := w.spawn(k, point, syscall.SIGKILL).wait(); !killed {
 				t.Fatal("it was not killed")
 			}
-			w.feed.Always(feedserver.NetworkPath, nil)
-			for w.feed.Pending(feedserver.NetworkPath) > 0 { // killed before it asked
+			w.feed.Always(networkPath, nil)
+			for w.feed.Pending(networkPath) > 0 { // killed before it asked
 				w.drop()
 			}
 			w.record(k+1, k+1, 12)
@@ -65,7 +64,7 @@ func TestKilled(t *testing.T) {
 // drop takes one queued answer away.
 func (w *world) drop() {
 	w.t.Helper()
-	response, err := http.Get(w.feed.URL() + feedserver.NetworkPath)
+	response, err := http.Get(w.feed.URL() + networkPath)
 	must(w.t, err)
 	must(w.t, response.Body.Close())
 }
@@ -155,7 +154,7 @@ func TestTwoAtOnce(t *testing.T) {
 		if reports[0].Projected+reports[1].Projected != 1 {
 			t.Errorf("projected %d and %d times", reports[0].Projected, reports[1].Projected)
 		}
-		w.feed.Always(feedserver.NetworkPath, nil)
+		w.feed.Always(networkPath, nil)
 		w.record(2, 2, 12)
 		w.verify()
 	})
@@ -180,7 +179,7 @@ func TestTwoAtOnce(t *testing.T) {
 				t.Errorf("tick %d was projected %d times", k, projected)
 			}
 		}
-		w.feed.Always(feedserver.NetworkPath, nil)
+		w.feed.Always(networkPath, nil)
 		w.record(4, 4, 12)
 		w.verify()
 	})
@@ -232,7 +231,7 @@ func TestFrozen(t *testing.T) {
 				// Others do its tick, as a message that comes again.
 				w.expect(2, store.Received, "")
 			}
-			w.feed.Always(feedserver.NetworkPath, nil)
+			w.feed.Always(networkPath, nil)
 			w.record(3, 5, 12)
 			before := w.dump()
 			c.signal(syscall.SIGCONT)
@@ -273,7 +272,7 @@ func TestFrozenWithTheLock(t *testing.T) {
 			t.Errorf("the sleeper: error %q, projected %d", said.Error, said.Report.Projected)
 		}
 		w.expect(2, store.Unchanged, "same_snapshot")
-		w.feed.Always(feedserver.NetworkPath, nil)
+		w.feed.Always(networkPath, nil)
 		w.record(3, 4, 12)
 		w.verify()
 	})

@@ -150,7 +150,7 @@ func (w *world) serve(snapshots ...*snapshot) {
 func (w *world) play(steps ...scripted.Step) { w.feed.Network(steps...) }
 
 // always answers every request for the network from now on, beyond what is queued.
-func (w *world) always(step scripted.Step) { w.feed.Always(feedserver.NetworkPath, step) }
+func (w *world) always(step scripted.Step) { w.feed.Always(networkPath, step) }
 
 // tick does the kth tick a few seconds after its time. The tick must not fail:
 // what goes wrong around it is an outcome.
