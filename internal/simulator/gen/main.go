@@ -27,6 +27,10 @@ func run(args []string) error {
 		return fmt.Errorf("usage: gen RUNWAYS.CSV AIRPORTS.CSV")
 	}
 	raw, err := os.ReadFile(args[0])
+	if os.IsNotExist(err) {
+		fmt.Fprintf(os.Stderr, "gen: %s is not here: %s stays as it is\n", args[0], args[1])
+		return nil
+	}
 	if err != nil {
 		return err
 	}
