@@ -8,45 +8,109 @@ import (
 // removed stands where a member's name was.
 const removed = "…"
 
-// withoutName returns a filed text without the member's name. People write
-// their names into remarks; history is keyed by cid and holds none. The feed's
-// name is often "First Last EGLL": every run of two or more of its words is
-// looked for, and a single word only where the name has no other. A name that
-// is only the cid in digits is none.
+// leastAlone is how many letters a name of one word must have to be looked for:
+// a shorter one ("Al") would tear holes into any route.
+const leastAlone = 4
+
+// withoutName returns a text without the member's name. People write their
+// names into remarks and ATIS texts; history is keyed by cid and holds none.
+// The feed's name is often "First Last EGLL": every run of two or more of its
+// words is looked for, whatever the case and whatever stands between them, and
+// a single word only where the name has no other. A name that is only the cid
+// in digits is none.
 func withoutName(text, name string) string {
-	words := nameWords(name)
-	if len(words) == 0 || text == "" {
+	wanted := nameWords(name)
+	if len(wanted) == 0 || text == "" {
 		return text
 	}
-	for length := len(words); length >= 2; length-- {
-		for start := 0; start+length <= len(words); start++ {
-			text = replaceFold(text, strings.Join(words[start:start+length], " "))
+	words := wordsOf(text)
+	var out strings.Builder
+	kept := 0
+	for i := 0; i < len(words); {
+		length := longestRun(words[i:], wanted)
+		if length == 0 {
+			i++
+			continue
 		}
+		out.WriteString(text[kept:words[i].start])
+		out.WriteString(removed)
+		kept = words[i+length-1].end
+		i += length
 	}
-	if len(words) == 1 {
-		text = replaceFold(text, words[0])
+	if kept == 0 {
+		return text
 	}
-	return text
+	out.WriteString(text[kept:])
+	return out.String()
 }
 
-// nameWords returns the words of a name without a trailing airport code and
-// without numbers.
-func nameWords(name string) []string {
-	words := strings.Fields(name)
-	if n := len(words); n > 1 && isAirportCode(words[n-1]) {
-		words = words[:n-1]
+// longestRun returns how many words from the first on are a run of the name's
+// words that counts as the name; 0 when none is.
+func longestRun(words []word, wanted []string) int {
+	least := min(2, len(wanted))
+	longest := 0
+	for start := range wanted {
+		length := 0
+		for length < len(words) && start+length < len(wanted) && words[length].lower == wanted[start+length] {
+			length++
+		}
+		longest = max(longest, length)
 	}
-	kept := words[:0]
-	for _, word := range words {
-		if strings.ContainsFunc(word, unicode.IsLetter) {
-			kept = append(kept, word)
+	if longest < least {
+		return 0
+	}
+	return longest
+}
+
+// word is a run of letters and digits in a text, by its place in bytes.
+type word struct {
+	start, end int
+	lower      string
+}
+
+func wordsOf(text string) []word {
+	var words []word
+	start := -1
+	for at, letter := range text {
+		if isWordRune(letter) {
+			if start < 0 {
+				start = at
+			}
+			continue
+		}
+		if start >= 0 {
+			words = append(words, word{start, at, strings.ToLower(text[start:at])})
+			start = -1
 		}
 	}
-	// One short word alone ("Al") would tear holes into any route.
-	if len(kept) == 1 && len(kept[0]) < 4 {
+	if start >= 0 {
+		words = append(words, word{start, len(text), strings.ToLower(text[start:])})
+	}
+	return words
+}
+
+func isWordRune(r rune) bool { return unicode.IsLetter(r) || unicode.IsDigit(r) || unicode.IsMark(r) }
+
+// nameWords returns the words of a name in lower case, without a trailing
+// airport code and without numbers.
+func nameWords(name string) []string {
+	fields := strings.Fields(name)
+	if n := len(fields); n > 1 && isAirportCode(fields[n-1]) {
+		fields = fields[:n-1]
+	}
+	var words []string
+	for _, field := range fields {
+		if !strings.ContainsFunc(field, unicode.IsLetter) {
+			continue
+		}
+		for _, part := range wordsOf(field) {
+			words = append(words, part.lower)
+		}
+	}
+	if len(words) == 1 && len(words[0]) < leastAlone {
 		return nil
 	}
-	return kept
+	return words
 }
 
 func isAirportCode(word string) bool {
@@ -59,42 +123,4 @@ func isAirportCode(word string) bool {
 		}
 	}
 	return true
-}
-
-// replaceFold replaces every occurrence of old in text, whatever the case, where
-// it stands as words of its own.
-func replaceFold(text, old string) string {
-	lowerText, lowerOld := strings.ToLower(text), strings.ToLower(old)
-	if len(lowerText) != len(text) || len(lowerOld) == 0 {
-		// Lowering changed lengths (rare scripts): only the exact spelling is safe to cut.
-		return strings.ReplaceAll(text, old, removed)
-	}
-	var out strings.Builder
-	for from := 0; ; {
-		index := strings.Index(lowerText[from:], lowerOld)
-		if index < 0 {
-			out.WriteString(text[from:])
-			return out.String()
-		}
-		start, end := from+index, from+index+len(lowerOld)
-		if wordEdge(text, start) && wordEdge(text, end) {
-			out.WriteString(text[from:start])
-			out.WriteString(removed)
-		} else {
-			out.WriteString(text[from:end])
-		}
-		from = end
-	}
-}
-
-// wordEdge says whether no word runs across the byte offset.
-func wordEdge(text string, at int) bool {
-	if at == 0 || at == len(text) {
-		return true
-	}
-	return !isWordByte(text[at-1]) || !isWordByte(text[at])
-}
-
-func isWordByte(b byte) bool {
-	return b >= 'a' && b <= 'z' || b >= 'A' && b <= 'Z' || b >= '0' && b <= '9' || b >= 0x80
 }

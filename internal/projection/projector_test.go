@@ -116,6 +116,8 @@ func TestNamesStayOutOfPlans(t *testing.T) {
 		{"Jorva Kelmand EGLL", "DEST EGLL OPR/JORVAKELMANDAIR", "DEST EGLL OPR/JORVAKELMANDAIR"},
 		{"1234567", "REG/1234567", "REG/1234567"},
 		{"Al", "ALTN VIA AL", "ALTN VIA AL"},
+		{"Jorva Kelmand EGLL", "OPR/JORVA_KELMAND. Jorva-Kelmand", "OPR/…. …"},
+		{"Jorva Kel-Mand", "RMK/KEL MAND JORVA", "RMK/… JORVA"},
 		{"Zäfri Örn", "RMK/zäfri örn says hello", "RMK/… says hello"},
 		{"", "PBN/A1", "PBN/A1"},
 	}
@@ -172,6 +174,14 @@ func TestATISFlickerChangesNothing(t *testing.T) {
 		if got != step.want {
 			t.Errorf("step %d: recorded %q, want %q", n, got, step.want)
 		}
+	}
+}
+
+func TestNamesStayOutOfATISTexts(t *testing.T) {
+	s := snapshot(0)
+	s.ATIS = []vatsim.Controller{{CID: 1, Callsign: "EGLL_ATIS", Name: "Jorva Kelmand", LogonTime: start, Text: []string{"INFO A", "BY JORVA KELMAND"}}}
+	if got := project(fresh(), s).ATIS[0].Text; got != "INFO A\nBY …" {
+		t.Errorf("recorded %q", got)
 	}
 }
 

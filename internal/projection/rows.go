@@ -98,7 +98,7 @@ func (p *Projector) controllers(kind vatsim.Kind, rows []vatsim.Controller, at t
 // atis records a new text or letter. The letter flickers to null while the
 // text stands; that is no change, and neither is a text that blanks out.
 func (p *Projector) atis(s *session, row *vatsim.Controller, at time.Time, changes *store.Changes) {
-	text := strings.Join(row.Text, "\n")
+	text := withoutName(strings.Join(row.Text, "\n"), row.Name)
 	hash := s.ATISHash
 	if text != "" {
 		hash = textHash(text)

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"go.uber.org/zap"
 
 	"github.com/skyledger/skyledger/internal/fault"
 )
@@ -34,14 +35,33 @@ func (s *Store) ChunkHour(ctx context.Context, hour time.Time) error {
 		})
 	}
 	err := chunk()
-	if sqlstate(err) != stateMissing {
-		return err
+	if sqlstate(err) == stateMissing {
+		// No partition for the hour: the one that makes them ahead has not run.
+		if err := s.EnsurePartitions(ctx, hour, 0); err != nil {
+			return err
+		}
+		err = chunk()
 	}
-	// No partition for the hour: the one that makes them ahead has not run.
-	if err := s.EnsurePartitions(ctx, hour, 0); err != nil {
-		return err
+	if err == nil {
+		s.analyze(ctx, hour)
 	}
-	return chunk()
+	return err
+}
+
+// analyze tells the planner what an hour's chunking changed. Without statistics
+// it expands every chunk once per snapshot: over a minute for one hour of
+// positions that takes a second with them. Autovacuum comes too late for the
+// first hours. Statistics are not worth an error.
+func (s *Store) analyze(ctx context.Context, hour time.Time) {
+	partition := pgx.Identifier{partitionPrefix + hour.Format(partitionLayout)}.Sanitize()
+	err := s.use(ctx, "store.analyze", func(ctx context.Context, conn *pgx.Conn) error {
+		// The arrays are not what is searched by, and costly to sample.
+		_, err := conn.Exec(ctx, `ANALYZE snapshots (at, hour, no), sessions (id, kind, cid, callsign, first_seen, last_seen), `+partition+` (session_id, hour)`)
+		return err
+	})
+	if err != nil {
+		s.options.Logger.Warn("planner statistics are as they were", zap.Time("hour", hour), zap.Error(err))
+	}
 }
 
 // chunkHour needs no lock against commits: they are newer than the head. Only a
