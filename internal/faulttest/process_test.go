@@ -251,6 +251,29 @@ func TestFrozen(t *testing.T) {
 	}
 }
 
+func TestFenced(t *testing.T) {
+	t.Parallel()
+	scenario(t, 31, "a process that wakes with a newer snapshot and an older state is fenced, and begins again", func(t *testing.T) {
+		w := newWorld(t, with(func(s *site) { s.BacklogPerRun = 1 }))
+		w.record(0, 2, 12)
+		w.serve(traffic(4, 12))
+		c := w.spawn(4, "before the commit", syscall.SIGSTOP)
+		eventually(t, "the child is frozen", func() bool { return c.state() == "T" })
+		// Meanwhile others record the snapshot before it, with somebody the sleeper knows nothing of.
+		w.serve(traffic(3, 12, pilot(5, 3)))
+		if report := w.tick(3); report.Projected != 1 || !report.MoreWaits {
+			t.Errorf("projected %d, more waits: %v", report.Projected, report.MoreWaits)
+		}
+		c.signal(syscall.SIGCONT)
+		said, _ := c.wait()
+		if diff := cmp.Diff([]string{"fenced", ""}, said.Commits); diff != "" || said.Error != "" {
+			t.Errorf("error %q, commits:\n%s", said.Error, diff)
+		}
+		w.record(5, 6, 12)
+		w.verify()
+	})
+}
+
 func TestFrozenWithTheLock(t *testing.T) {
 	t.Parallel()
 	scenario(t, 31, "a process frozen with the log's lock delays others to their deadline and no longer", func(t *testing.T) {
