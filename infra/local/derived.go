@@ -9,8 +9,6 @@ import (
 	"strings"
 	"time"
 
-	"go.uber.org/zap"
-
 	"github.com/skyledger/skyledger/internal/app"
 	"github.com/skyledger/skyledger/internal/config"
 	"github.com/skyledger/skyledger/internal/fault"
@@ -22,18 +20,8 @@ import (
 // rebuildTables computes every derived table again from the log and puts the
 // new ones in the place of the old.
 func rebuildTables(ctx context.Context, s session) error {
-	return onParts(ctx, s, false, func(ctx context.Context, environ []string) error {
-		settings, err := config.Load(environ)
-		if err != nil {
-			return err
-		}
-		runtime := &app.Runtime{Config: settings, Logger: startLogger(s.out), Clock: time.Now}
-		defer runtime.Close()
-		log, err := runtime.Log(ctx)
-		if err != nil {
-			return err
-		}
-		options := rebuildOptions(settings, log, runtime.Logger)
+	return onLog(ctx, s, false, func(ctx context.Context, runtime *app.Runtime, log *rawlog.Log) error {
+		options := rebuildOptions(runtime, log)
 		options.Swap = true
 		options.Progress = progressLine(s.out, "snapshots projected")
 		report, err := rebuild.Run(ctx, options)
@@ -50,10 +38,11 @@ func rebuildTables(ctx context.Context, s session) error {
 	})
 }
 
-func rebuildOptions(settings config.Config, log *rawlog.Log, logger *zap.Logger) rebuild.Options {
+func rebuildOptions(runtime *app.Runtime, log *rawlog.Log) rebuild.Options {
+	settings := runtime.Config
 	return rebuild.Options{
 		Log: log, DatabaseURL: settings.DatabaseURL, Source: settings.Source, Schema: settings.DatabaseSchema,
-		SuspiciousTicks: settings.SuspiciousTicks, ChunkDelay: settings.ChunkDelay, Logger: logger,
+		SuspiciousTicks: settings.SuspiciousTicks, ChunkDelay: settings.ChunkDelay, Logger: runtime.Logger,
 	}
 }
 
@@ -73,17 +62,8 @@ func progressLine(out io.Writer, what string) func(done, total int) {
 // verifyTables checks the database against the log and prints a line for each
 // invariant. One that does not hold is an error.
 func verifyTables(ctx context.Context, s session) error {
-	return onParts(ctx, s, true, func(ctx context.Context, environ []string) error {
-		settings, err := config.Load(environ)
-		if err != nil {
-			return err
-		}
-		runtime := &app.Runtime{Config: settings, Logger: startLogger(s.out), Clock: time.Now}
-		defer runtime.Close()
-		log, err := runtime.Log(ctx)
-		if err != nil {
-			return err
-		}
+	return onLog(ctx, s, true, func(ctx context.Context, runtime *app.Runtime, log *rawlog.Log) error {
+		settings := runtime.Config
 		report, err := verify.Run(ctx, verify.Options{
 			Log: log, URL: settings.DatabaseURL, Schema: settings.DatabaseSchema, Source: settings.Source,
 			RetainPositions: settings.RetainPositions, RetainHistory: settings.RetainHistory,
@@ -94,7 +74,7 @@ func verifyTables(ctx context.Context, s session) error {
 				return errors.Join(app.Replay(ctx, replaying), replaying.Close())
 			},
 			Rebuild: func(ctx context.Context, schema string, through time.Time) error {
-				options := rebuildOptions(settings, log, runtime.Logger)
+				options := rebuildOptions(runtime, log)
 				options.FreshSchema, options.Through = schema, through
 				options.Progress = progressLine(s.out, "snapshots recomputed")
 				_, err := rebuild.Run(ctx, options)
@@ -111,6 +91,23 @@ func verifyTables(ctx context.Context, s session) error {
 			return errors.New("these do not hold: " + strings.Join(report.Failed(), ", "))
 		}
 		return nil
+	})
+}
+
+// onLog gives a command the runtime and the log of the source it works on.
+func onLog(ctx context.Context, s session, share bool, work func(context.Context, *app.Runtime, *rawlog.Log) error) error {
+	return onParts(ctx, s, share, func(ctx context.Context, environ []string) (err error) {
+		settings, err := config.Load(environ)
+		if err != nil {
+			return err
+		}
+		runtime := &app.Runtime{Config: settings, Logger: startLogger(s.out), Clock: time.Now}
+		defer func() { err = errors.Join(err, runtime.Close()) }()
+		log, err := runtime.Log(ctx)
+		if err != nil {
+			return err
+		}
+		return work(ctx, runtime, log)
 	})
 }
 

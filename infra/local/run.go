@@ -235,14 +235,14 @@ func (r *runner) banner(w io.Writer, address net.Addr) {
 			scheduled = append(scheduled, row.Name+" "+row.Trigger.Schedule.Expression())
 		}
 	}
-	place := r.servers.postgresDir
-	if place == "" {
-		place = "elsewhere"
+	database := r.servers.postgresKind + ", database " + databaseName(r.settings.DatabaseURL)
+	if r.servers.postgresDir != "" {
+		database += ", in " + r.servers.postgresDir
 	}
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	for _, line := range [][2]string{
 		{"source", r.source.Name + ": " + r.flow.summary},
-		{"PostgreSQL", r.servers.postgresKind + ", database " + databaseName(r.settings.DatabaseURL) + ", in " + place},
+		{"PostgreSQL", database},
 		{"Redis", r.servers.redisKind},
 		{"log", r.settings.LogURL},
 		{"functions", fmt.Sprintf("%s; %d routes; their log is %s", strings.Join(scheduled, ", "), r.system.routes,

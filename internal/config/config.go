@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/url"
 	"reflect"
+	"slices"
 	"strings"
 	"time"
 
@@ -81,7 +82,13 @@ func Load(environ []string) (Config, error) {
 	if err := env.ParseWithOptions(&loaded, env.Options{Environment: values}); err != nil {
 		problems = append(problems, describeParseErrors(err, values)...)
 	}
-	problems = append(problems, loaded.check()...)
+	for _, problem := range loaded.check() {
+		// What could not be read is zero, which need not be said as well.
+		name, _, _ := strings.Cut(strings.TrimSpace(problem.Error()), ":")
+		if !slices.ContainsFunc(problems, func(said error) bool { return strings.HasPrefix(said.Error(), "  "+name+"=") }) {
+			problems = append(problems, problem)
+		}
+	}
 	if len(problems) > 0 {
 		return Config{}, fmt.Errorf("these settings are wrong:\n%w", errors.Join(problems...))
 	}

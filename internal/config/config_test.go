@@ -34,6 +34,9 @@ func TestLoadNamesEveryWrongSetting(t *testing.T) {
 			t.Errorf("the message does not name %s:\n%v", name, err)
 		}
 	}
+	if n := strings.Count(err.Error(), "BACKLOG_PER_RUN"); n != 1 {
+		t.Errorf("one wrong setting is named %d times:\n%v", n, err)
+	}
 	if strings.Contains(err.Error(), "secret") {
 		t.Errorf("the message gives a password away:\n%v", err)
 	}
