@@ -87,6 +87,7 @@ type hurt struct {
 	point string
 	fate  syscall.Signal
 
+	once    sync.Once
 	mu      sync.Mutex
 	commits []string
 }
@@ -100,9 +101,12 @@ func points() []string {
 }
 
 func (h *hurt) at(point string) {
-	if h.point != point {
-		return
+	if h.point == point {
+		h.once.Do(h.strike)
 	}
+}
+
+func (h *hurt) strike() {
 	// Neither signal need have arrived when the call returns: a process that is
 	// killed waits for its end, one that is frozen for whoever wakes it.
 	woken := make(chan os.Signal, 1)
@@ -229,6 +233,8 @@ func (c *child) signal(s syscall.Signal) { _ = c.command.Process.Signal(s) }
 // wait returns what the child said; nothing when it was killed.
 func (c *child) wait() (said result, killed bool) {
 	c.t.Helper()
+	patience := time.AfterFunc(2*time.Minute, func() { c.signal(syscall.SIGABRT) }) // it says where it hangs
+	defer patience.Stop()
 	decodeErr := json.NewDecoder(c.output).Decode(&said)
 	c.waited = true
 	_ = c.command.Wait() // how it ended is read from its state
