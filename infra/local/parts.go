@@ -22,6 +22,7 @@ const fetchedSetting = "SKYLEDGER_FETCHED"
 // REDIS_URL, else started here, else another run's on the same directory.
 type parts struct {
 	DatabaseServer string `json:"database_server"` // URL of database postgres, or the given URL
+	Given          bool   `json:"given"`           // the database is somebody's own choice
 	RedisURL       string `json:"redis_url"`
 
 	postgresKind, redisKind string
@@ -83,7 +84,7 @@ func sharedParts(note string) (*parts, error) {
 func (p *parts) start(ctx context.Context, s session, logger *zap.Logger) error {
 	fetchOnly := lookup(s.environ, fetchedSetting) != ""
 	if p.DatabaseServer = lookup(s.environ, "DATABASE_URL"); p.DatabaseServer != "" {
-		p.postgresKind = "given by DATABASE_URL"
+		p.Given, p.postgresKind = true, "given by DATABASE_URL"
 	} else {
 		server, err := provision.Postgres(ctx, provision.PostgresOptions{
 			DataDir: filepath.Join(s.options.data, "postgres"), FetchOnly: fetchOnly, Logger: logger,
@@ -109,15 +110,15 @@ func (p *parts) start(ctx context.Context, s session, logger *zap.Logger) error 
 }
 
 // database returns the URL of a source's database, making it if need be. A
-// given DATABASE_URL that names a database other than postgres is taken as it
-// is: a database holds one source, and says so when it is another's.
+// given DATABASE_URL is taken as it is: whoever gives it looks there, and a
+// database that holds another source says so.
 func (p *parts) database(ctx context.Context, name string) (string, error) {
+	if p.Given {
+		return p.DatabaseServer, nil
+	}
 	address, err := url.Parse(p.DatabaseServer)
 	if err != nil {
 		return "", fault.E("local.database", fault.Invalid, "settings", nil).WithMessage("DATABASE_URL is not a URL.")
-	}
-	if address.Path != "" && address.Path != "/" && address.Path != "/postgres" {
-		return p.DatabaseServer, nil
 	}
 	address.Path = "/postgres"
 	if err := provision.EnsureDatabase(ctx, address.String(), name); err != nil {

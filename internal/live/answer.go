@@ -43,9 +43,9 @@ const (
 	LayerLog    Layer = "log"
 )
 
-// StaleAfter is how long a snapshot counts as now: a feed of 15 s that has
-// missed two ticks is stale.
-const StaleAfter = 45 * time.Second
+// StaleAfter is how long after its arrival a snapshot counts as now: two ticks
+// of 15 s, and the 10 s that the fetch of the second may take.
+const StaleAfter = 40 * time.Second
 
 // LiveSource is the source that answers need not name.
 const LiveSource = "live"
