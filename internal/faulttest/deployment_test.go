@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
+	"net/http"
 	"slices"
 	"testing"
 	"time"
@@ -129,7 +130,7 @@ func (d *deployment) ask(handler lambda.Handler) flights {
 		body, err = base64.StdEncoding.DecodeString(response.Body)
 		must(d.t, err)
 	}
-	if response.StatusCode != 200 {
+	if response.StatusCode != http.StatusOK {
 		d.t.Fatalf("status %d: %s", response.StatusCode, shorten(string(body)))
 	}
 	var answer flights

@@ -38,14 +38,6 @@ func (w *world) check() {
 	w.checkLog()
 }
 
-func utc(times []time.Time) []time.Time {
-	out := make([]time.Time, len(times))
-	for i, at := range times {
-		out[i] = at.UTC()
-	}
-	return out
-}
-
 // counts are the rows of one snapshot.
 type counts struct {
 	At                                  time.Time
