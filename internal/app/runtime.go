@@ -77,7 +77,7 @@ func (r *Runtime) Log(ctx context.Context) (*rawlog.Log, error) {
 		return r.log, nil
 	}
 	var err error
-	r.log, err = openLog(ctx, r)
+	r.log, err = rawlog.OpenURL(ctx, r.Config.LogURL, rawlog.Options{Clock: r.Clock, Logger: r.Logger})
 	return r.log, err
 }
 

@@ -33,6 +33,9 @@ type PolicyOptions struct {
 	MaxBackoff time.Duration // 0 means Backoff
 	Timeout    time.Duration // of one attempt
 	Breaker    BreakerOptions
+
+	// Again says which errors another attempt may mend; nil is Retryable.
+	Again func(error) bool
 }
 
 // BreakerOptions describe a circuit breaker.
@@ -61,11 +64,13 @@ func FeedPolicy() PolicyOptions {
 	}
 }
 
-// PostgresPolicy is for the database; its statements carry their own timeouts.
-func PostgresPolicy() PolicyOptions {
+// PostgresPolicy is for the database: transactions that lose to others, which
+// again tells, are repeated. Statements carry their own timeouts. There is no
+// breaker: connecting is bounded, and a recorder must find its database again
+// at the very next tick.
+func PostgresPolicy(again func(error) bool) PolicyOptions {
 	return PolicyOptions{
-		Name: "postgres", Attempts: 3, Backoff: 50 * time.Millisecond, MaxBackoff: 500 * time.Millisecond,
-		Breaker: BreakerOptions{Failures: 6, Delay: 2 * time.Second},
+		Name: "postgres", Attempts: 3, Backoff: 15 * time.Millisecond, MaxBackoff: 50 * time.Millisecond, Again: again,
 	}
 }
 
@@ -77,19 +82,11 @@ func RedisPolicy() PolicyOptions {
 	}
 }
 
-// S3Policy is for the log's objects.
+// S3Policy is for the log's objects, the largest of which is an hour. There is
+// no breaker: an append that is refused is a snapshot lost.
 func S3Policy() PolicyOptions {
 	return PolicyOptions{
-		Name: "s3", Attempts: 3, Backoff: 200 * time.Millisecond, MaxBackoff: 2 * time.Second, Timeout: 10 * time.Second,
-		Breaker: BreakerOptions{Failures: 6, Delay: 10 * time.Second},
-	}
-}
-
-// WebhookPolicy is for the receivers of alerts.
-func WebhookPolicy() PolicyOptions {
-	return PolicyOptions{
-		Name: "webhooks", Attempts: 4, Backoff: time.Second, MaxBackoff: 30 * time.Second, Timeout: 10 * time.Second,
-		Breaker: BreakerOptions{Failures: 5, Delay: time.Minute},
+		Name: "s3", Attempts: 3, Backoff: 200 * time.Millisecond, MaxBackoff: 2 * time.Second, Timeout: 20 * time.Second,
 	}
 }
 
@@ -204,6 +201,8 @@ func (p *Policy) again(err error) bool {
 		return false
 	case errors.Is(err, timeout.ErrExceeded):
 		return true
+	case p.options.Again != nil:
+		return p.options.Again(err)
 	default:
 		return Retryable(err)
 	}

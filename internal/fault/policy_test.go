@@ -147,7 +147,7 @@ func TestBreakerDoesNotCountWhatIsNotTheUpstreamsFault(t *testing.T) {
 }
 
 func TestEveryUpstreamHasAPolicy(t *testing.T) {
-	for _, options := range []PolicyOptions{FeedPolicy(), PostgresPolicy(), RedisPolicy(), S3Policy(), WebhookPolicy()} {
+	for _, options := range []PolicyOptions{FeedPolicy(), PostgresPolicy(Retryable), RedisPolicy(), S3Policy()} {
 		policy := NewPolicy(options)
 		if err := policy.Do(t.Context(), func(context.Context) error { return nil }); err != nil {
 			t.Errorf("%s: %v", options.Name, err)

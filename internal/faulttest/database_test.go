@@ -294,7 +294,7 @@ func TestLostRaces(t *testing.T) {
 		if report := tick.ended(t); report.Projected != 1 || report.Delayed != "" {
 			t.Errorf("projected %d, delayed %q", report.Projected, report.Delayed)
 		}
-		if w.logs.FilterMessage("transaction is repeated").Len() == 0 {
+		if w.logs.FilterMessage("transaction lost to another").Len() == 0 {
 			t.Error("there was no deadlock")
 		}
 		w.record(3, 3, 12)

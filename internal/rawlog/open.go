@@ -29,6 +29,7 @@ func OpenURL(ctx context.Context, address string, options Options) (*Log, error)
 			return nil, fault.E(op, fault.Invalid, "aws_config", err)
 		}
 		client := s3.NewFromConfig(settings, func(o *s3.Options) {
+			o.RetryMaxAttempts = 1 // the storage's own policy retries
 			// An endpoint of one's own rarely has a name per bucket.
 			o.UsePathStyle = settings.BaseEndpoint != nil || os.Getenv("AWS_ENDPOINT_URL") != "" || os.Getenv("AWS_ENDPOINT_URL_S3") != ""
 		})

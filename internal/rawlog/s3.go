@@ -39,6 +39,7 @@ type S3API interface {
 type S3 struct {
 	client         S3API
 	bucket, prefix string
+	policy         *fault.Policy
 }
 
 // NewS3 returns the storage in a bucket under a prefix, which may be empty.
@@ -46,7 +47,7 @@ func NewS3(client S3API, bucket, prefix string) *S3 {
 	if prefix = strings.Trim(prefix, "/"); prefix != "" {
 		prefix += "/"
 	}
-	return &S3{client: client, bucket: bucket, prefix: prefix}
+	return &S3{client: client, bucket: bucket, prefix: prefix, policy: fault.NewPolicy(fault.S3Policy())}
 }
 
 const singleEnd = ".frame"
@@ -109,9 +110,13 @@ func (s *S3) list(ctx context.Context, folder, delimiter string, each func(*s3.L
 	}
 	pages := s3.NewListObjectsV2Paginator(s.client, in)
 	for pages.HasMorePages() {
-		page, err := pages.NextPage(ctx)
-		if err != nil {
+		var page *s3.ListObjectsV2Output
+		err := s.policy.Do(ctx, func(ctx context.Context) (err error) {
+			page, err = pages.NextPage(ctx)
 			return s3Fault("rawlog.S3.list", err)
+		})
+		if err != nil {
+			return err
 		}
 		each(page)
 	}
@@ -153,11 +158,19 @@ func (s *S3) Files(ctx context.Context, hour time.Time) ([]File, error) {
 }
 
 // Read fetches a part of an object.
-func (s *S3) Read(ctx context.Context, name string, offset int64, n int) ([]byte, error) {
-	const op = "rawlog.S3.Read"
+func (s *S3) Read(ctx context.Context, name string, offset int64, n int) (part []byte, err error) {
 	if n == 0 {
 		return nil, nil
 	}
+	err = s.policy.Do(ctx, func(ctx context.Context) (err error) {
+		part, err = s.readOnce(ctx, name, offset, n)
+		return err
+	})
+	return part, err
+}
+
+func (s *S3) readOnce(ctx context.Context, name string, offset int64, n int) ([]byte, error) {
+	const op = "rawlog.S3.Read"
 	out, err := s.client.GetObject(ctx, &s3.GetObjectInput{
 		Bucket: &s.bucket, Key: aws.String(s.prefix + name),
 		Range: aws.String(fmt.Sprintf("bytes=%d-%d", offset, offset+int64(n)-1)),
@@ -189,16 +202,21 @@ func (s *S3) Conditional() bool { return true }
 // Append puts a frame as an object of its own, unless there is one.
 func (s *S3) Append(ctx context.Context, at time.Time, frame []byte, _ int64) (File, int64, bool, error) {
 	file := File{Name: singleName(at), Kind: Single, At: at, Size: int64(len(frame))}
-	out, err := s.client.PutObject(ctx, &s3.PutObjectInput{
-		Bucket: &s.bucket, Key: aws.String(s.prefix + file.Name), Body: bytes.NewReader(frame),
-		ContentLength: aws.Int64(file.Size), IfNoneMatch: aws.String("*"),
-		ContentType: aws.String("application/octet-stream"),
+	var out *s3.PutObjectOutput
+	taken := false
+	err := s.policy.Do(ctx, func(ctx context.Context) (err error) {
+		out, err = s.client.PutObject(ctx, &s3.PutObjectInput{
+			Bucket: &s.bucket, Key: aws.String(s.prefix + file.Name), Body: bytes.NewReader(frame),
+			ContentLength: aws.Int64(file.Size), IfNoneMatch: aws.String("*"),
+			ContentType: aws.String("application/octet-stream"),
+		})
+		if taken = conditionFailed(err); taken {
+			return nil
+		}
+		return s3Fault("rawlog.S3.Append", err)
 	})
-	if conditionFailed(err) {
-		return File{}, 0, false, nil
-	}
-	if err != nil {
-		return File{}, 0, false, s3Fault("rawlog.S3.Append", err)
+	if err != nil || taken {
+		return File{}, 0, false, err
 	}
 	file.Version = aws.ToString(out.ETag)
 	return file, 0, true, nil
@@ -221,9 +239,6 @@ func (s *S3) Pack(ctx context.Context, hour time.Time, previous File, write func
 		return err
 	}
 	length, err := spool.Seek(0, io.SeekCurrent)
-	if err == nil {
-		_, err = spool.Seek(0, io.SeekStart)
-	}
 	if err != nil {
 		return fault.E(op, fault.Unavailable, "temporary_file", err)
 	}
@@ -236,17 +251,24 @@ func (s *S3) Pack(ctx context.Context, hour time.Time, previous File, write func
 	} else {
 		in.IfMatch = &previous.Version
 	}
-	_, err = s.client.PutObject(ctx, in)
-	if conditionFailed(err) {
-		return fault.E(op, fault.Conflict, "packed_by_another", err)
-	}
-	return s3Fault(op, err)
+	return s.policy.Do(ctx, func(ctx context.Context) error {
+		if _, err := spool.Seek(0, io.SeekStart); err != nil {
+			return fault.E(op, fault.Internal, "temporary_file", err)
+		}
+		_, err := s.client.PutObject(ctx, in)
+		if conditionFailed(err) {
+			return fault.E(op, fault.Conflict, "packed_by_another", err)
+		}
+		return s3Fault(op, err)
+	})
 }
 
 // Delete deletes an object.
 func (s *S3) Delete(ctx context.Context, name string) error {
-	_, err := s.client.DeleteObject(ctx, &s3.DeleteObjectInput{Bucket: &s.bucket, Key: aws.String(s.prefix + name)})
-	return s3Fault("rawlog.S3.Delete", err)
+	return s.policy.Do(ctx, func(ctx context.Context) error {
+		_, err := s.client.DeleteObject(ctx, &s3.DeleteObjectInput{Bucket: &s.bucket, Key: aws.String(s.prefix + name)})
+		return s3Fault("rawlog.S3.Delete", err)
+	})
 }
 
 // Close does nothing.

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math/rand/v2"
 	"net"
 	"time"
 
@@ -16,35 +15,28 @@ import (
 	"github.com/skyledger/skyledger/internal/fault"
 )
 
-// attempts is how often a transaction runs that loses to others.
-const attempts = 3
-
 // use runs work on a connection of the pool, the whole of it again when it lost
 // to another transaction, and classifies what remains wrong. work must leave no
 // transaction open, and must be safe to repeat after one that rolled back.
 func (s *Store) use(ctx context.Context, op string, work func(ctx context.Context, conn *pgx.Conn) error) error {
 	refreshed := false
-	for attempt := 1; ; attempt++ {
+	return s.policy.Do(ctx, func(ctx context.Context) error {
 		err := s.once(ctx, work)
+		if sqlstate(err) == stateLoginRefused && !refreshed && s.secret.forget() {
+			refreshed = true
+			s.options.Logger.Warn("login refused, password is read again", zap.String("operation", op))
+			err = s.once(ctx, work)
+		}
 		switch {
-		case err == nil:
-			return nil
 		case sqlstate(err) == stateReadOnly:
 			// The server became a standby. Its address may belong to another
 			// one by now: connect anew, for this call and the next.
 			s.pool.Reset()
-		case sqlstate(err) == stateLoginRefused && !refreshed && s.secret.forget():
-			refreshed = true
-			s.options.Logger.Warn("login refused, password is read again", zap.String("operation", op))
-			continue
-		case repeatable(err) && attempt < attempts:
-			s.options.Logger.Info("transaction is repeated", zap.String("operation", op), zap.Error(err))
-			if wait(ctx, time.Duration(attempt)*(5*time.Millisecond+rand.N(20*time.Millisecond))) == nil {
-				continue
-			}
+		case repeatable(err):
+			s.options.Logger.Info("transaction lost to another", zap.String("operation", op), zap.Error(err))
 		}
 		return classify(op, err)
-	}
+	})
 }
 
 func (s *Store) once(ctx context.Context, work func(ctx context.Context, conn *pgx.Conn) error) error {
@@ -96,17 +88,6 @@ func (s *Store) limits() []any {
 }
 
 func milliseconds(d time.Duration) string { return fmt.Sprintf("%dms", d.Milliseconds()) }
-
-func wait(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-timer.C:
-		return nil
-	}
-}
 
 func isNetworkError(err error) bool {
 	var network net.Error

@@ -21,6 +21,7 @@ type Store struct {
 	pool    *pgxpool.Pool
 	options Options
 	secret  secret
+	policy  *fault.Policy
 }
 
 // Options say which database to use, and how.
@@ -69,7 +70,7 @@ func Open(ctx context.Context, options Options) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Store{options: options, secret: secret{read: options.Password}}
+	s := &Store{options: options, secret: secret{read: options.Password}, policy: fault.NewPolicy(fault.PostgresPolicy(repeatable))}
 	connection := config.ConnConfig
 	// Describing a statement once per connection, without preparing it, leaves
 	// no state on the server: connections may go through a proxy.
