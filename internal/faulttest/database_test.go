@@ -67,15 +67,19 @@ func TestPostgresDies(t *testing.T) {
 		w := newWorld(t, onServer(databaseOn(t, server, "restarted")))
 		w.record(0, 2, 12)
 		w.serve(traffic(3, 12))
-		w.lock(`LOCK TABLE position_frames IN ACCESS EXCLUSIVE MODE`)
+		// The transaction sleeps by itself: a lock that somebody else holds could
+		// end before it does, and the shutdown find it committed.
+		w.execute(`CREATE FUNCTION sky.slow() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(60); RETURN new; END $$`,
+			`CREATE TRIGGER slow BEFORE INSERT ON sky.position_frames FOR EACH ROW EXECUTE FUNCTION sky.slow()`)
 		tick := w.begin(t.Context(), 3)
-		w.untilBlocked()
+		w.untilWaiting("Timeout")
 		must(t, server.Stop(t.Context()))
 		if report := tick.ended(t); report.Delayed == "" {
 			t.Errorf("the tick was not delayed, projected %d", report.Projected)
 		}
 		w.delayed(4, 12)
 		must(t, server.Restart(t.Context()))
+		w.execute(`DROP TRIGGER slow ON sky.position_frames`, `DROP FUNCTION sky.slow`)
 		w.serve(traffic(5, 12))
 		if report := w.tick(5); report.Projected != 3 || report.Restored != 0 {
 			t.Errorf("projected %d, restored %d; want 3 and none", report.Projected, report.Restored)

@@ -96,13 +96,20 @@ func (l *lock) release() {
 // untilBlocked waits until a statement of the product waits for a lock.
 func (w *world) untilBlocked() {
 	w.t.Helper()
+	w.untilWaiting("Lock")
+}
+
+// untilWaiting returns when one of the product's statements waits for
+// something of the type that pg_stat_activity gives.
+func (w *world) untilWaiting(event string) {
+	w.t.Helper()
 	ctx := context.Background()
 	conn := connect(w.t, w.site.DatabaseURL)
 	defer func() { _ = conn.Close(ctx) }()
-	eventually(w.t, "a statement waits for a lock", func() bool {
+	eventually(w.t, "a statement waits ("+event+")", func() bool {
 		var waiting int
 		must(w.t, conn.QueryRow(ctx, `SELECT count(*) FROM pg_stat_activity
-			WHERE datname = current_database() AND application_name = 'skyledger' AND wait_event_type = 'Lock'`).Scan(&waiting))
+			WHERE datname = current_database() AND application_name = 'skyledger' AND wait_event_type = $1`, event).Scan(&waiting))
 		return waiting > 0
 	})
 }
