@@ -57,10 +57,32 @@ func startRecorded(_ context.Context, s source, speed float64, newest time.Time)
 	clock := cloud.ClockAt(begin, speed)
 	f := &feed{
 		clock: clock, end: tickAfter(last), skip: skipGaps(times),
-		summary: fmt.Sprintf("%d snapshots, %s to %s UTC%s", s.folder.Len(),
-			first.Format("2006-01-02 15:04:05"), last.Format("2006-01-02 15:04:05"), speedText(speed)),
+		summary: fmt.Sprintf("%d snapshots, %s to %s UTC%s%s", s.folder.Len(),
+			first.Format("2006-01-02 15:04:05"), last.Format("2006-01-02 15:04:05"), speedText(speed), passedOver(s.folder)),
 	}
 	return f, f.serve(recorded.NewSource(s.folder, clock.Now))
+}
+
+// passedOver says which files of a folder are not served, and why.
+func passedOver(folder *recorded.Folder) string {
+	// More would drown what the banner says.
+	const most = 3
+	text := ""
+	if n := folder.Duplicates(); n > 0 {
+		text += fmt.Sprintf("; %d repeat another's moment", n)
+	}
+	skipped := folder.Skipped()
+	if len(skipped) == 0 {
+		return text
+	}
+	text += fmt.Sprintf("; %d skipped:", len(skipped))
+	for _, file := range skipped[:min(most, len(skipped))] {
+		text += " " + file.Path + " (" + file.Reason + ")"
+	}
+	if len(skipped) > most {
+		text += " …"
+	}
+	return text
 }
 
 // serve starts the HTTP server and points the functions to it.

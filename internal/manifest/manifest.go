@@ -147,9 +147,6 @@ func Find(name string) (Function, bool) {
 	return functions[index], true
 }
 
-// MayUse reports whether the function's row names the resource.
-func (f Function) MayUse(resource Resource) bool { return slices.Contains(f.Uses, resource) }
-
 // Check returns what is wrong with the table: doubled names or routes, rows
 // that nothing starts, timeouts that Lambda does not allow.
 func Check(functions []Function) []string {
