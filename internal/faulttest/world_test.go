@@ -17,6 +17,7 @@ import (
 
 	"github.com/skyledger/skyledger/internal/feedserver"
 	"github.com/skyledger/skyledger/internal/feedserver/scripted"
+	"github.com/skyledger/skyledger/internal/app"
 	"github.com/skyledger/skyledger/internal/ingest"
 	"github.com/skyledger/skyledger/internal/provision/pgtest"
 	"github.com/skyledger/skyledger/internal/store"
@@ -26,6 +27,7 @@ func TestMain(m *testing.M) {
 	if order := os.Getenv(childVariable); order != "" {
 		os.Exit(beChild(order))
 	}
+	app.QuietRedis(zap.NewNop()) // scenarios take Redis away on purpose
 	pgtest.Main(m, func() error { return goleak.Find() })
 }
 

@@ -86,7 +86,10 @@ func (r *Recorder) fetch(ctx context.Context) (network, transceivers vatsim.Fetc
 	group.Go(func() error {
 		fetched, err := r.Feed.Transceivers(ctx)
 		if err != nil {
-			telemetry.For(ctx, r.Logger).Warn("no radios", zap.Error(err))
+			// A source without radios, as most recordings are, says so every tick.
+			if !fault.Is(err, fault.NotFound) {
+				telemetry.For(ctx, r.Logger).Warn("no radios", zap.Error(err))
+			}
 			return nil
 		}
 		transceivers = fetched
