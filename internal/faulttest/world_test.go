@@ -15,9 +15,9 @@ import (
 	"go.uber.org/zap"
 	"go.uber.org/zap/zaptest/observer"
 
+	"github.com/skyledger/skyledger/internal/app"
 	"github.com/skyledger/skyledger/internal/feedserver"
 	"github.com/skyledger/skyledger/internal/feedserver/scripted"
-	"github.com/skyledger/skyledger/internal/app"
 	"github.com/skyledger/skyledger/internal/ingest"
 	"github.com/skyledger/skyledger/internal/provision/pgtest"
 	"github.com/skyledger/skyledger/internal/store"
