@@ -15,19 +15,6 @@ import (
 	"github.com/skyledger/skyledger/internal/projection"
 )
 
-// builders are the functions' builders by their names in the manifest.
-func builders() map[string]app.Build {
-	return map[string]app.Build{
-		"migrate": app.Migrate,
-		"ingest":  app.Ingest,
-		"cleanup": app.Cleanup,
-
-		"api-status":  app.APIStatus,
-		"api-atc":     app.APIATC,
-		"api-flights": app.APIFlights,
-	}
-}
-
 // tickQueue sends ingest's later ticks through the local queue.
 type tickQueue struct{ queue *cloud.Queue }
 
@@ -60,8 +47,9 @@ func newSystem(ctx context.Context, runtime *app.Runtime, agenda *cloud.Agenda, 
 	}
 	runtime.Queue = tickQueue{s.queue}
 	var failures []error
+	builders := app.Builders()
 	for _, row := range manifest.Functions() {
-		build := builders()[row.Name]
+		build := builders[row.Name]
 		if build == nil {
 			failures = append(failures, fmt.Errorf("the function %s of the manifest has no builder", row.Name))
 			continue

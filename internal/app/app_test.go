@@ -28,12 +28,6 @@ import (
 
 func TestMain(m *testing.M) { pgtest.Main(m, func() error { return goleak.Find() }) }
 
-// builders are the functions by their names in the manifest.
-var builders = map[string]app.Build{
-	"migrate": app.Migrate, "ingest": app.Ingest, "cleanup": app.Cleanup,
-	"api-status": app.APIStatus, "api-atc": app.APIATC, "api-flights": app.APIFlights,
-}
-
 // noon is the time of the events in events/.
 var noon = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 
@@ -90,7 +84,7 @@ func newWorld(t *testing.T) *world {
 
 func (w *world) build(t *testing.T, name string) lambda.Handler {
 	t.Helper()
-	handler, err := builders[name](t.Context(), w.runtime)
+	handler, err := app.Builders()[name](t.Context(), w.runtime)
 	if err != nil {
 		t.Fatalf("building %s: %v", name, err)
 	}
@@ -128,7 +122,7 @@ func (w *world) count(t *testing.T, query string) (n int) {
 func TestEveryFunctionAnswersItsEvent(t *testing.T) {
 	w := newWorld(t)
 	for _, function := range manifest.Functions() {
-		if builders[function.Name] == nil {
+		if app.Builders()[function.Name] == nil {
 			t.Fatalf("the function %s has no builder", function.Name)
 		}
 	}

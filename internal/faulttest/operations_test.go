@@ -365,7 +365,7 @@ func migrateHalf(t *testing.T, address string) {
 	db, err := sql.Open("pgx", parsed.String())
 	must(t, err)
 	defer func() { _ = db.Close() }()
-	provider, err := goose.NewProvider(goose.DialectPostgres, db, migrations.Tables, goose.WithTableName("schema_version"), goose.WithDisableGlobalRegistry(true))
+	provider, err := goose.NewProvider(goose.DialectPostgres, db, migrations.Tables(), goose.WithTableName("schema_version"), goose.WithDisableGlobalRegistry(true))
 	must(t, err)
 	sources := provider.ListSources()
 	_, err = provider.UpTo(t.Context(), sources[len(sources)-2].Version)

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"strings"
 
 	"github.com/jackc/pgx/v5"
@@ -17,6 +18,9 @@ import (
 
 // DefaultSchema is where the tables are unless somebody chose otherwise.
 const DefaultSchema = "sky"
+
+// KeptSchema is where the tables are that no log brings back.
+const KeptSchema = "kept"
 
 // versionTable is goose's table of applied migrations, one in each schema.
 const versionTable = "schema_version"
@@ -67,7 +71,10 @@ func migrateLocked(ctx context.Context, conn *pgx.Conn, schema, source string) e
 	if _, err := conn.Exec(ctx, `CREATE SCHEMA IF NOT EXISTS `+pgx.Identifier{schema}.Sanitize()); err != nil {
 		return err
 	}
-	if err := migrateTables(ctx, conn.Config()); err != nil {
+	if err := migrateTables(ctx, conn.Config(), migrations.Tables()); err != nil {
+		return err
+	}
+	if err := migrateKept(ctx, conn); err != nil {
 		return err
 	}
 	if _, err := conn.Exec(ctx, `INSERT INTO source (name) VALUES ($1) ON CONFLICT DO NOTHING`, source); err != nil {
@@ -106,10 +113,24 @@ func checkSourceBefore(ctx context.Context, conn *pgx.Conn, wanted string) error
 	}
 }
 
-func migrateTables(ctx context.Context, config *pgx.ConnConfig) error {
+// migrateKept brings the tables up to date that a rebuild leaves alone.
+func migrateKept(ctx context.Context, conn *pgx.Conn) error {
+	if _, err := conn.Exec(ctx, `CREATE SCHEMA IF NOT EXISTS `+KeptSchema); err != nil {
+		return err
+	}
+	files, err := migrations.Kept()
+	if err != nil {
+		return err
+	}
+	config := conn.Config()
+	config.RuntimeParams["search_path"] = KeptSchema
+	return migrateTables(ctx, config, files)
+}
+
+func migrateTables(ctx context.Context, config *pgx.ConnConfig, files fs.FS) error {
 	db := stdlib.OpenDB(*config)
 	defer func() { _ = db.Close() }()
-	provider, err := goose.NewProvider(goose.DialectPostgres, db, migrations.Tables,
+	provider, err := goose.NewProvider(goose.DialectPostgres, db, files,
 		goose.WithTableName(versionTable), goose.WithDisableGlobalRegistry(true))
 	if err != nil {
 		return err
@@ -118,17 +139,32 @@ func migrateTables(ctx context.Context, config *pgx.ConnConfig) error {
 	return err
 }
 
-// latestMigration returns the version this program needs.
-func latestMigration() (int64, error) {
-	entries, err := migrations.Tables.ReadDir(".")
+// needed are the versions of the schemas that this program works with.
+type needed struct{ tables, kept int64 }
+
+func latestMigrations() (latest needed, err error) {
+	if latest.tables, err = latestOf(migrations.Tables()); err != nil {
+		return latest, err
+	}
+	files, err := migrations.Kept()
+	if err != nil {
+		return latest, err
+	}
+	latest.kept, err = latestOf(files)
+	return latest, err
+}
+
+// latestOf returns the greatest version among the files.
+func latestOf(files fs.FS) (int64, error) {
+	names, err := fs.Glob(files, "*.sql")
 	if err != nil {
 		return 0, err
 	}
 	var latest int64
-	for _, entry := range entries {
-		version, err := goose.NumericComponent(entry.Name())
+	for _, name := range names {
+		version, err := goose.NumericComponent(name)
 		if err != nil {
-			return 0, fault.E("store.latestMigration", fault.Internal, "migration_name", err)
+			return 0, fault.E("store.latestOf", fault.Internal, "migration_name", err)
 		}
 		latest = max(latest, version)
 	}
@@ -165,6 +201,10 @@ func makeDefault(ctx context.Context, tx pgx.Tx, schema string) error {
 // replaceViews makes people's views show the tables of the schema that is first
 // in the transaction's search_path.
 func replaceViews(ctx context.Context, tx pgx.Tx) error {
-	_, err := tx.Exec(ctx, migrations.Views, pgx.QueryExecModeSimpleProtocol)
+	views, err := migrations.Views()
+	if err != nil {
+		return err
+	}
+	_, err = tx.Exec(ctx, views, pgx.QueryExecModeSimpleProtocol)
 	return err
 }

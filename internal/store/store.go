@@ -66,7 +66,7 @@ func Open(ctx context.Context, options Options) (*Store, error) {
 	if err != nil {
 		return nil, fault.E(op, fault.Invalid, "database_url", err).WithMessage("The database's URL cannot be read.")
 	}
-	latest, err := latestMigration()
+	latest, err := latestMigrations()
 	if err != nil {
 		return nil, err
 	}
@@ -115,25 +115,33 @@ func (s *Store) Pool() Pool {
 
 // checkSchema refuses a connection to a database that this program cannot work
 // with. A schema that is newer than the program is fine: migrations only add.
-func checkSchema(ctx context.Context, conn *pgx.Conn, latest int64, wanted string) error {
+func checkSchema(ctx context.Context, conn *pgx.Conn, latest needed, wanted string) error {
 	const op = "store.checkSchema"
-	var exists bool
-	if err := conn.QueryRow(ctx, `SELECT to_regclass('`+versionTable+`') IS NOT NULL AND to_regclass('source') IS NOT NULL`).Scan(&exists); err != nil {
+	var exists, keptExists bool
+	err := conn.QueryRow(ctx, `
+		SELECT to_regclass('`+versionTable+`') IS NOT NULL AND to_regclass('source') IS NOT NULL,
+		       to_regclass('`+KeptSchema+`.`+versionTable+`') IS NOT NULL`).Scan(&exists, &keptExists)
+	if err != nil {
 		return classify(op, err)
 	}
 	if !exists {
 		return fault.E(op, fault.Unavailable, "schema_missing", nil).
 			WithMessage("The database has no tables yet: run migrate.")
 	}
-	var version int64
+	var found needed
 	var source *string
-	err := conn.QueryRow(ctx, `SELECT (SELECT max(version_id) FROM `+versionTable+` WHERE is_applied), (SELECT name FROM source)`).Scan(&version, &source)
+	if keptExists {
+		err = conn.QueryRow(ctx, `
+			SELECT (SELECT max(version_id) FROM `+versionTable+` WHERE is_applied),
+			       (SELECT max(version_id) FROM `+KeptSchema+`.`+versionTable+` WHERE is_applied),
+			       (SELECT name FROM source)`).Scan(&found.tables, &found.kept, &source)
+	}
 	switch {
 	case err != nil:
 		return classify(op, err)
-	case version < latest:
-		return fault.E(op, fault.Unavailable, "schema_outdated", fmt.Errorf("schema version %d, need %d", version, latest)).
-			WithMessage(fmt.Sprintf("The database's tables are of version %d, this program needs %d: run migrate.", version, latest))
+	case found.tables < latest.tables || found.kept < latest.kept:
+		return fault.E(op, fault.Unavailable, "schema_outdated", fmt.Errorf("schema versions %+v, need %+v", found, latest)).
+			WithMessage("The database's tables are older than this program: run migrate.")
 	case wanted != "" && (source == nil || *source != wanted):
 		return otherSource(op, source, wanted)
 	}

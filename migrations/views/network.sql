@@ -1,9 +1,4 @@
--- What people may read. Applied with the active schema first in the
--- search_path: the unqualified names below are its tables, and stay bound to
--- them. CREATE OR REPLACE, so that views built on these survive; a change that
--- it cannot make needs its DROP here.
-CREATE SCHEMA IF NOT EXISTS skyledger;
-COMMENT ON SCHEMA skyledger IS 'The network''s history as people read it. Times are UTC instants; history is keyed by cid, never by name.';
+-- The network's history, from the tables of the log.
 
 -- A run is expanded in the target list and not by a join of its own: nothing
 -- then depends on the run but its rows, and they are joined with the snapshots
