@@ -18,27 +18,6 @@ const jsonType = "application/json"
 // tick is how often the network is recorded.
 const tick = 15 * time.Second
 
-// FlightsAnswer is the shape of /api/flights.
-type FlightsAnswer struct {
-	Flights []live.Flight `json:"flights"`
-	Total   int           `json:"total"`
-	Active  int           `json:"active"`
-	Data    []live.Flight `json:"data" doc:"the same rows"`
-	Cached  bool          `json:"cached" doc:"whether a cache answered"`
-	Layer   string        `json:"layer,omitempty" doc:"/api/flights/memory alone: the layer that answered" enum:"memory,redis,log"`
-	Meta    Meta          `json:"meta"`
-}
-
-// PositionsAnswer is the shape of /api/atc-positions.
-type PositionsAnswer struct {
-	Positions []live.Position `json:"positions"`
-	Total     int             `json:"total" doc:"connections, observers included"`
-	Online    int             `json:"online" doc:"of those, the ones on a frequency"`
-	Data      []live.Position `json:"data" doc:"the same rows"`
-	Cached    bool            `json:"cached" doc:"whether a cache answered"`
-	Meta      Meta            `json:"meta"`
-}
-
 // NetworkStatus is the row of /api/network/status, whose keys stand at the top
 // of the answer as well.
 type NetworkStatus struct {
@@ -56,49 +35,36 @@ type NetworkAnswer struct {
 	Meta Meta            `json:"meta"`
 }
 
-// Flights registers the operations of api-flights.
-func Flights(s *service) {
-	s.answer(live.Flights, "/api/flights", "Every pilot's connection with plan and position", false, reflect.TypeFor[FlightsAnswer]())
-	s.answer(live.Flights, "/api/flights/memory", "The same rows with the cache layer that answered", true, reflect.TypeFor[FlightsAnswer]())
-}
-
-// ATC registers the operations of api-atc.
-func ATC(s *service) {
-	s.answer(live.Positions, "/api/atc-positions", "Every controller's connection", false, reflect.TypeFor[PositionsAnswer]())
-}
-
 // answerInput is what matters of a request for a common answer.
 type answerInput struct {
 	AcceptEncoding string `header:"Accept-Encoding" hidden:"true"`
 	IfNoneMatch    string `header:"If-None-Match" hidden:"true"`
 }
 
-// answer registers an operation that gives a common answer as it is kept. shape
-// is for the documentation: the bytes were rendered when the snapshot came.
-func (s *service) answer(name live.Name, path, summary string, withLayer bool, shape reflect.Type) {
-	s.direct[path] = true
-	schema := s.api.OpenAPI().Components.Schemas.Schema(shape, true, "")
-	operation := huma.Operation{
-		OperationID: operationID(path), Method: http.MethodGet, Path: path, Summary: summary,
-		Responses: map[string]*huma.Response{"200": {
-			Description: summary, Content: map[string]*huma.MediaType{jsonType: {Schema: schema}},
-		}},
+// common gives a common answer as it is kept: its bytes were rendered when the
+// snapshot came.
+func (s *service) common(ctx context.Context, name live.Name, input *answerInput, withLayer bool) (*huma.StreamResponse, error) {
+	encoding := live.JSON
+	if acceptsGzip(input.AcceptEncoding) {
+		encoding = live.Gzip
 	}
-	huma.Register(s.api, operation, func(ctx context.Context, input *answerInput) (*huma.StreamResponse, error) {
-		encoding := live.JSON
-		if acceptsGzip(input.AcceptEncoding) {
-			encoding = live.Gzip
-		}
-		answer, err := s.Live.Get(ctx, name, encoding)
-		if err != nil {
-			return nil, s.problem(ctx, err)
-		}
-		return &huma.StreamResponse{Body: func(ctx huma.Context) { s.send(ctx, &answer, input.IfNoneMatch, withLayer) }}, nil
-	})
+	answer, err := s.Live.Get(ctx, name, encoding)
+	if err != nil {
+		return nil, err
+	}
+	return &huma.StreamResponse{Body: func(ctx huma.Context) { s.send(ctx, &answer, input.IfNoneMatch, withLayer) }}, nil
 }
 
-func operationID(path string) string {
-	return strings.NewReplacer("/", "-", ".", "-").Replace(strings.TrimPrefix(path, "/api/"))
+// network registers /api/network/status.
+func (s *service) network() {
+	o := Operation{Path: "/api/network/status", Summary: "How many are connected"}
+	s.direct[o.Path] = true
+	operation := o.huma(s)
+	shape := s.api.OpenAPI().Components.Schemas.Schema(reflect.TypeFor[NetworkAnswer](), true, "")
+	operation.Responses["200"] = &huma.Response{Description: o.Summary, Content: map[string]*huma.MediaType{jsonType: {Schema: shape}}}
+	register(s, o, operation, func(ctx context.Context, input *answerInput) (*huma.StreamResponse, error) {
+		return s.common(ctx, live.Network, input, false)
+	})
 }
 
 func (s *service) send(ctx huma.Context, answer *live.Answer, ifNoneMatch string, withLayer bool) {
@@ -166,7 +132,16 @@ func matches(ifNoneMatch, etag string) bool {
 
 // acceptsGzip reads Accept-Encoding as RFC 9110 has it, as far as gzip goes.
 func acceptsGzip(header string) bool {
-	any := false
+	return weightOf("gzip", header) > 0 || weightOf("x-gzip", header) > 0
+}
+
+// prefersZstd reports whether zstd is taken and gzip, in which common answers
+// are at hand, is not.
+func prefersZstd(header string) bool { return !acceptsGzip(header) && weightOf("zstd", header) > 0 }
+
+// weightOf is the weight that an Accept-Encoding gives a coding, 0 for none.
+func weightOf(wanted, header string) float64 {
+	any := 0.0
 	for part := range strings.SplitSeq(header, ",") {
 		coding, parameters, _ := strings.Cut(part, ";")
 		weight := 1.0
@@ -176,10 +151,10 @@ func acceptsGzip(header string) bool {
 			}
 		}
 		switch strings.ToLower(strings.TrimSpace(coding)) {
-		case "gzip", "x-gzip":
-			return weight > 0
+		case wanted:
+			return weight
 		case "*":
-			any = weight > 0
+			any = weight
 		}
 	}
 	return any

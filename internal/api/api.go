@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"errors"
 	"io"
 	"net/http"
 	"time"
@@ -12,6 +13,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 	"go.uber.org/zap"
 
+	"github.com/skyledger/skyledger/internal/fault"
 	"github.com/skyledger/skyledger/internal/live"
 	"github.com/skyledger/skyledger/internal/rawlog"
 	"github.com/skyledger/skyledger/internal/store"
@@ -37,12 +39,13 @@ type Records interface {
 	At(ctx context.Context, at time.Time) (rawlog.Record, error)
 }
 
-// Deps are what the operations answer from. A group needs Live, the status
-// group all of them.
+// Deps are what the operations answer from. Each function is given what its
+// operations need; none is looked at before a request comes.
 type Deps struct {
 	Live    Live
 	Ledger  Ledger
 	Log     Records
+	Places  Places // nil: region and fir answer that there is no reference data
 	Source  string // name of the feed; answers name any but the live one
 	Clock   func() time.Time
 	Logger  *zap.Logger
@@ -53,27 +56,62 @@ type Deps struct {
 // Group registers the operations of one function.
 type Group func(*service)
 
+// Groups are the operations by the name of their function in the manifest.
+func Groups() map[string]Group {
+	return map[string]Group{
+		"api-status":  Status,
+		"api-atc":     ATC,
+		"api-flights": Flights,
+	}
+}
+
 // service is the API while it is put together.
 type service struct {
 	Deps
-	api    huma.API
-	direct map[string]bool // paths whose bytes are compressed already
+	api        huma.API
+	mux        *http.ServeMux
+	group      string               // being registered
+	operations map[string]Operation // by method and path
+	direct     map[string]bool      // paths whose bytes are compressed already
 }
 
-// New returns the handler of the groups' operations.
-func New(deps Deps, groups ...Group) (http.Handler, error) {
-	mux := http.NewServeMux()
-	service := &service{Deps: deps, api: humago.New(mux, configuration()), direct: map[string]bool{}}
-	for _, group := range groups {
-		group(service)
+// New returns the handler of the functions' operations.
+func New(deps Deps, functions ...string) (http.Handler, error) {
+	service := newService(deps)
+	for _, function := range functions {
+		if err := service.register(function); err != nil {
+			return nil, err
+		}
 	}
-	return service.wrap(mux)
+	return service.wrap()
+}
+
+func newService(deps Deps) *service {
+	mux := http.NewServeMux()
+	return &service{
+		Deps: deps, api: humago.New(mux, configuration()), mux: mux,
+		operations: map[string]Operation{}, direct: map[string]bool{},
+	}
+}
+
+func (s *service) register(function string) error {
+	group, known := Groups()[function]
+	if !known {
+		return fault.E("api.New", fault.Internal, "no_group", errors.New(function))
+	}
+	s.group = groupOf(function)
+	group(s)
+	return nil
 }
 
 // configuration is huma's, with JSON alone: no other format is negotiated,
 // whatever a client prefers, and bodies carry no link to their schema.
 func configuration() huma.Config {
-	info := &huma.Info{Title: "Skyledger", Version: "1", Description: "The VATSIM network, every 15 seconds."}
+	info := &huma.Info{
+		Title: "Skyledger", Version: "1",
+		Description: "The VATSIM network, every 15 seconds. Times are RFC 3339 in UTC, unknown is null, a list's rows are in data, how old they are is in meta.",
+		License:     &huma.License{Name: "MIT", Identifier: "MIT"},
+	}
 	format := huma.Format{
 		Marshal:   func(w io.Writer, v any) error { return json.MarshalWrite(w, v, jsontext.AllowInvalidUTF8(true)) },
 		Unmarshal: func(data []byte, v any) error { return json.Unmarshal(data, v) },
@@ -81,7 +119,13 @@ func configuration() huma.Config {
 	return huma.Config{
 		OpenAPI: &huma.OpenAPI{
 			OpenAPI: "3.1.0", Info: info,
-			Components: &huma.Components{Schemas: huma.NewMapRegistry("#/components/schemas/", huma.DefaultSchemaNamer)},
+			Components: &huma.Components{
+				Schemas: huma.NewMapRegistry("#/components/schemas/", huma.DefaultSchemaNamer),
+				SecuritySchemes: map[string]*huma.SecurityScheme{
+					"key":    {Type: "apiKey", In: "header", Name: "X-API-Key", Description: "a key of this deployment"},
+					"bearer": {Type: "http", Scheme: "bearer", Description: "the same key as a bearer token"},
+				},
+			},
 		},
 		// Problems are found under the suffix of their media type.
 		Formats:       map[string]huma.Format{jsonType: format, "json": format},
@@ -99,6 +143,8 @@ type Meta struct {
 	Count      int        `json:"count" doc:"rows in data"`
 	NextCursor *string    `json:"next_cursor" doc:"cursor of the next page; null on the last one"`
 	Source     string     `json:"source,omitempty" doc:"where the data come from, when that is not the live network"`
+	// What a licence asks to be said beside the data.
+	Attribution string `json:"attribution,omitempty" doc:"whose data these are, where a licence asks for it to be said"`
 }
 
 func (s *service) meta(count int) Meta {

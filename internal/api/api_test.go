@@ -25,6 +25,7 @@ import (
 func targets() map[string]string {
 	return map[string]string{
 		"status": "/api/status", "network_status": "/api/network/status", "atc_positions": "/api/atc-positions",
+		"by_controller": "/api/atc-positions/by-controller-id", "ratings": "/api/vatsim/ratings",
 		"flights": "/api/flights", "flights_memory": "/api/flights/memory", "ledger": "/api/feed/ledger?hours=1",
 	}
 }
@@ -51,7 +52,7 @@ func TestShapes(t *testing.T) {
 		deps := deps(t)
 		deps.Live, deps.Ledger = liveView(t, view(0), deps.Clock), &ledger{}
 		handler := handler(t, deps)
-		for target, want := range map[string]string{"/api/flights": `"flights":[],`, "/api/feed/ledger": `{"data":[],`} {
+		for target, want := range map[string]string{"/api/flights": `"flights":[],`, "/api/feed/ledger": `"data":[],`} {
 			if answer := ask(handler, "GET", target); answer.Code != http.StatusOK || !strings.Contains(answer.Body.String(), want) {
 				t.Errorf("%s: %d %s", target, answer.Code, answer.Body)
 			}
@@ -181,7 +182,7 @@ func TestRequestID(t *testing.T) {
 
 func TestUnknownParametersBreakNothing(t *testing.T) {
 	handler := handler(t, deps(t))
-	for _, target := range []string{"/api/flights?fields=id&zzz=1", "/api/status?x=%00", "/api/feed/ledger?foo=bar", "/api/atc-positions?limit=x"} {
+	for _, target := range []string{"/api/flights?fields=id&zzz=1", "/api/status?x=%00", "/api/feed/ledger?foo=bar", "/api/atc-positions?bar=x"} {
 		if answer := ask(handler, "GET", target); answer.Code != http.StatusOK {
 			t.Errorf("%s: %d %s", target, answer.Code, answer.Body)
 		}
@@ -218,7 +219,13 @@ func TestLedgerPages(t *testing.T) {
 		if pages > 5 {
 			t.Fatal("pages do not end")
 		}
-		var page api.LedgerAnswer
+		var page struct {
+			Data    []api.LedgerRow
+			Summary api.LedgerSummary
+			Meta    struct {
+				NextCursor *string `json:"next_cursor"`
+			}
+		}
 		answer := ask(handler, "GET", target)
 		if err := json.Unmarshal(answer.Body.Bytes(), &page); err != nil {
 			t.Fatal(err)

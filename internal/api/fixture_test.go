@@ -152,7 +152,7 @@ func deps(t testing.TB) api.Deps {
 
 func handler(t testing.TB, deps api.Deps) http.Handler {
 	t.Helper()
-	built, err := api.New(deps, api.Status, api.ATC, api.Flights)
+	built, err := api.New(deps, "api-status", "api-atc", "api-flights")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -194,4 +194,13 @@ func golden(t *testing.T, name string, body []byte) {
 	if diff := cmp.Diff(string(want), indented.String()); diff != "" {
 		t.Error(diff)
 	}
+}
+
+// askBody sends a request with a JSON body.
+func askBody(handler http.Handler, method, target, body string) *httptest.ResponseRecorder {
+	request := httptest.NewRequest(method, target, strings.NewReader(body))
+	request.Header.Set("Content-Type", "application/json")
+	recorder := httptest.NewRecorder()
+	handler.ServeHTTP(recorder, request)
+	return recorder
 }

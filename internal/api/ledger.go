@@ -4,29 +4,18 @@ import (
 	"context"
 	"encoding/hex"
 	"maps"
-	"net/http"
-	"net/url"
-	"strconv"
 	"time"
-
-	"github.com/cespare/xxhash/v2"
-	"github.com/danielgtaylor/huma/v2"
-	"github.com/go-json-experiment/json"
 
 	"github.com/skyledger/skyledger/internal/live"
 	"github.com/skyledger/skyledger/internal/store"
 )
 
-// longestLedger is the largest span of the ledger in one request: 40,320 ticks.
-const longestLedger = 7 * 24 * time.Hour
+// ledgerSpan is what one request may ask of the ledger: 40,320 ticks.
+func ledgerSpan() spanRule { return spanRule{usual: time.Hour, longest: 7 * 24 * time.Hour} }
 
 type ledgerInput struct {
-	From        string  `query:"from" doc:"first tick; RFC 3339, epoch seconds or milliseconds"`
-	To          string  `query:"to" doc:"end, exclusive; now when not given"`
-	Hours       float64 `query:"hours" minimum:"0.01" maximum:"168" default:"1" doc:"span before to, where from is not given"`
-	Limit       int     `query:"limit" minimum:"1" maximum:"10000" default:"1000" doc:"most rows in one answer"`
-	Cursor      string  `query:"cursor" doc:"next_cursor of the page before"`
-	IfNoneMatch string  `header:"If-None-Match" hidden:"true"`
+	ListParams
+	SpanParams
 }
 
 // LedgerRow is one 15-second tick accounted for.
@@ -60,117 +49,69 @@ type LedgerSummary struct {
 	Completeness float64   `json:"completeness" doc:"share of the expected ticks in which the feed answered well"`
 }
 
-// LedgerAnswer is the shape of /api/feed/ledger.
-type LedgerAnswer struct {
-	Data    []LedgerRow   `json:"data"`
+// LedgerKeys are the keys beside the ticks.
+type LedgerKeys struct {
 	Summary LedgerSummary `json:"summary" doc:"of the whole span, not of this page"`
-	Meta    Meta          `json:"meta"`
-}
-
-type ledgerOutput struct {
-	Status       int
-	ETag         string `header:"ETag"`
-	CacheControl string `header:"Cache-Control"`
-	Link         string `header:"Link"`
-	Body         *LedgerAnswer
 }
 
 func (s *service) ledger() {
-	operation := huma.Operation{
-		OperationID: "feed-ledger", Method: http.MethodGet, Path: "/api/feed/ledger",
-		Summary: "Every 15-second tick accounted for",
-	}
-	huma.Register(s.api, operation, func(ctx context.Context, input *ledgerInput) (*ledgerOutput, error) {
-		output, err := s.ledgerPage(ctx, input)
-		if err != nil {
-			return nil, s.problem(ctx, err)
-		}
-		return output, nil
-	})
+	list(s, Operation{
+		Path: "/api/feed/ledger", Summary: "Every 15-second tick accounted for",
+		Example: "/api/feed/ledger?hours=1&fields=time,outcome,age_s,bytes,pilots&limit=4",
+	}, List[LedgerRow]{ID: "time", Keys: LedgerKeys{}}, s.ticks)
 }
 
-func (s *service) ledgerPage(ctx context.Context, input *ledgerInput) (*ledgerOutput, error) {
-	span, err := s.span(ctx, input.From, input.To, input.Hours, longestLedger)
+// ticks pages in the database while the order is the ledger's own; another
+// order takes the whole span.
+func (s *service) ticks(ctx context.Context, input *ledgerInput) (Rows[LedgerRow], error) {
+	span, err := s.span(ctx, &input.SpanParams, ledgerSpan())
 	if err != nil {
-		return nil, err
-	}
-	// One row more than asked for says whether there is another page.
-	query := store.LedgerQuery{From: span.from, To: span.to, Limit: input.Limit + 1}
-	if input.Cursor != "" {
-		var ok bool
-		if query.After, ok = parseCursor(input.Cursor); !ok {
-			return nil, invalid(ctx, "cursor", input.Cursor, "is not a next_cursor of ours")
-		}
-	}
-	rows, err := s.Ledger.Ledger(ctx, query)
-	if err != nil {
-		return nil, err
+		return Rows[LedgerRow]{}, err
 	}
 	summary, err := s.Ledger.LedgerSummary(ctx, span.from, span.to)
 	if err != nil {
-		return nil, err
+		return Rows[LedgerRow]{}, err
 	}
-	answer := &LedgerAnswer{Data: make([]LedgerRow, 0, len(rows)), Summary: summaryOf(summary)}
-	output := &ledgerOutput{Status: http.StatusOK, Body: answer}
-	var next *string
-	if len(rows) > input.Limit {
-		rows = rows[:input.Limit]
-		cursor := cursorAfter(rows[len(rows)-1].Tick)
-		next = &cursor
-		output.Link = nextLink(input, span, cursor)
+	// One row more than asked for says whether there is another page.
+	query := store.LedgerQuery{From: span.from, To: span.to, Limit: input.Limit + 1}
+	found := Rows[LedgerRow]{Paged: input.Sort == ""}
+	if !found.Paged {
+		query.Limit = int(ledgerSpan().longest/tick) + 1
+	} else if query.After, err = cursorTime(input.Cursor); err != nil {
+		return found, invalid(ctx, "cursor", input.Cursor, err.Error())
 	}
-	for i := range rows {
-		answer.Data = append(answer.Data, ledgerRow(&rows[i]))
-	}
-	answer.Meta = s.ledgerMeta(answer.Data, summary, span)
-	answer.Meta.NextCursor = next
-	return output, s.tag(output, input.IfNoneMatch)
-}
-
-// tag sets the headers of caching; the tag is made of what depends on the
-// ledger and not of what depends on the moment.
-func (s *service) tag(output *ledgerOutput, ifNoneMatch string) error {
-	stable := *output.Body
-	stable.Meta.AgeS = nil
-	raw, err := json.Marshal(stable, json.Deterministic(true))
+	rows, err := s.Ledger.Ledger(ctx, query)
 	if err != nil {
-		return err
+		return found, err
 	}
-	output.ETag = `"` + strconv.FormatUint(xxhash.Sum64(raw), 36) + `"`
-	output.CacheControl = s.untilNextTick(stable.Meta.Stale)
-	if matches(ifNoneMatch, output.ETag) {
-		output.Status, output.Body = http.StatusNotModified, nil
-	}
-	return nil
-}
-
-func nextLink(input *ledgerInput, span window, cursor string) string {
-	query := url.Values{
-		"from": {span.from.Format(time.RFC3339Nano)}, "to": {span.to.Format(time.RFC3339Nano)},
-		"limit": {strconv.Itoa(input.Limit)}, "cursor": {cursor},
-	}
-	return "</api/feed/ledger?" + query.Encode() + `>; rel="next"`
-}
-
-// ledgerMeta says how far the ledger has come. It is stale when the span reaches
-// the present and the ledger does not.
-func (s *service) ledgerMeta(rows []LedgerRow, summary store.LedgerSummary, span window) Meta {
-	meta := s.meta(len(rows))
-	now := s.Clock()
-	if summary.Expected > 0 {
-		meta.AsOf, meta.AgeS = utc(summary.To), seconds(now.Sub(summary.To))
-	}
-	present := !span.to.Before(now.Add(-live.StaleAfter))
-	meta.Stale = present && now.Sub(summary.To) > live.StaleAfter
-	if present && summary.Expected == 0 {
-		meta.Stale = true
-	}
-	for i := range rows {
-		if at := rows[i].Snapshot; at != nil && (meta.Snapshot == nil || at.After(*meta.Snapshot)) {
-			meta.Snapshot = at
+	if found.Paged && len(rows) > input.Limit {
+		rows = rows[:input.Limit]
+		if found.Next, err = timeCursor(rows[len(rows)-1].Tick); err != nil {
+			return found, err
 		}
 	}
-	return meta
+	for i := range rows {
+		found.All = append(found.All, ledgerRow(&rows[i]))
+	}
+	found.Keys = func([]LedgerRow) any { return LedgerKeys{Summary: summaryOf(summary)} }
+	s.dateLedger(&found, summary, span)
+	return found, nil
+}
+
+// dateLedger says how far the ledger has come. It is stale when the span reaches
+// the present and the ledger does not.
+func (s *service) dateLedger(found *Rows[LedgerRow], summary store.LedgerSummary, span window) {
+	now := s.Clock()
+	if summary.Expected > 0 {
+		found.AsOf = summary.To
+	}
+	present := !span.to.Before(now.Add(-live.StaleAfter))
+	found.Stale = present && (summary.Expected == 0 || now.Sub(summary.To) > live.StaleAfter)
+	for i := range found.All {
+		if at := found.All[i].Snapshot; at != nil && at.After(found.Snapshot) {
+			found.Snapshot = *at
+		}
+	}
 }
 
 func ledgerRow(row *store.LedgerRow) LedgerRow {

@@ -2,7 +2,6 @@ package api
 
 import (
 	"context"
-	"encoding/base64"
 	"strconv"
 	"strings"
 	"time"
@@ -31,50 +30,77 @@ func inRange(at time.Time) bool { return at.Year() >= 1 && at.Year() <= 9999 }
 // window is a half-open span of time.
 type window struct{ from, to time.Time }
 
-// span reads from, to and hours: to is now when it is not given, from is hours
-// before it.
-func (s *service) span(ctx context.Context, from, to string, hours float64, longest time.Duration) (window, error) {
+// SpanParams are the parameters of what happened over a span of time. hours and
+// days say how long before to it begins, where from is not given.
+type SpanParams struct {
+	From  string  `query:"from" doc:"beginning; RFC 3339, epoch seconds or milliseconds" maxLength:"40"`
+	To    string  `query:"to" doc:"end, exclusive; now when not given" maxLength:"40"`
+	Hours float64 `query:"hours" minimum:"0" doc:"length of the span before to, where from is not given"`
+	Days  float64 `query:"days" minimum:"0" doc:"the same in days"`
+}
+
+// spanRule says what spans an endpoint takes.
+type spanRule struct {
+	usual   time.Duration // where nothing says how long
+	longest time.Duration
+}
+
+// span reads the parameters. A span that is longer than the endpoint takes is
+// refused, not cut.
+func (s *service) span(ctx context.Context, p *SpanParams, rule spanRule) (window, error) {
 	chosen := window{to: s.Clock().UTC()}
 	var ok bool
-	if to != "" {
-		if chosen.to, ok = parseTime(to); !ok {
-			return chosen, invalid(ctx, "to", to, notATime)
+	if p.To != "" {
+		if chosen.to, ok = parseTime(p.To); !ok {
+			return chosen, invalid(ctx, "to", p.To, notATime)
 		}
 	}
-	chosen.from = chosen.to.Add(-time.Duration(hours * float64(time.Hour)))
-	if from != "" {
-		if chosen.from, ok = parseTime(from); !ok {
-			return chosen, invalid(ctx, "from", from, notATime)
+	length, err := p.length(ctx, rule)
+	if err != nil {
+		return chosen, err
+	}
+	chosen.from = chosen.to.Add(-length)
+	if p.From != "" {
+		if chosen.from, ok = parseTime(p.From); !ok {
+			return chosen, invalid(ctx, "from", p.From, notATime)
 		}
 	}
-	if !chosen.from.Before(chosen.to) {
-		return chosen, invalid(ctx, "from", from, "must be before to")
+	if !inRange(chosen.from) || !chosen.from.Before(chosen.to) {
+		return chosen, invalid(ctx, "from", p.From, "must be before to")
 	}
-	if length := chosen.to.Sub(chosen.from); length > longest {
-		return chosen, invalid(ctx, "from", from, "the span may be at most "+strconv.Itoa(int(longest/time.Hour))+" hours")
+	if chosen.to.Sub(chosen.from) > rule.longest {
+		return chosen, invalid(ctx, "from", p.From, "the span may be at most "+rule.words())
 	}
 	return chosen, nil
 }
 
+// length is what hours or days say.
+func (p *SpanParams) length(ctx context.Context, rule spanRule) (time.Duration, error) {
+	parameter, units, unit := "hours", p.Hours, time.Hour
+	if p.Days != 0 {
+		if p.Hours != 0 {
+			return 0, invalid(ctx, "days", number(p.Days), "give hours or days, not both")
+		}
+		parameter, units, unit = "days", p.Days, 24*time.Hour
+	}
+	if units == 0 {
+		return rule.usual, nil
+	}
+	if !(units > 0 && units <= float64(rule.longest)/float64(unit)) { // NaN is neither
+		return 0, invalid(ctx, parameter, number(units), "must be more than 0, and the span may be at most "+rule.words())
+	}
+	return time.Duration(units * float64(unit)), nil
+}
+
+func (r spanRule) words() string {
+	if r.longest%(24*time.Hour) == 0 && r.longest > 48*time.Hour {
+		return itoa(int(r.longest/(24*time.Hour))) + " days"
+	}
+	return itoa(int(r.longest/time.Hour)) + " hours"
+}
+
+func number(value float64) string { return strconv.FormatFloat(value, 'g', -1, 64) }
+
+func itoa(value int) string { return strconv.Itoa(value) }
+
 const notATime = "must be RFC 3339, epoch seconds or epoch milliseconds"
-
-// A cursor is the last row's time in µs, made opaque so that nobody builds one.
-const cursorVersion = "t1."
-
-func cursorAfter(at time.Time) string {
-	return base64.RawURLEncoding.EncodeToString([]byte(cursorVersion + strconv.FormatInt(at.UnixMicro(), 36)))
-}
-
-func parseCursor(text string) (time.Time, bool) {
-	raw, err := base64.RawURLEncoding.DecodeString(text)
-	if err != nil {
-		return time.Time{}, false
-	}
-	number, found := strings.CutPrefix(string(raw), cursorVersion)
-	if !found {
-		return time.Time{}, false
-	}
-	micros, err := strconv.ParseInt(number, 36, 64)
-	at := time.UnixMicro(micros).UTC()
-	return at, err == nil && inRange(at)
-}

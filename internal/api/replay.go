@@ -32,17 +32,15 @@ type replayOutput struct {
 }
 
 func (s *service) replay() {
-	operation := huma.Operation{
-		OperationID: "replay", Method: http.MethodGet, Path: "/api/replay/vatsim-data.json",
-		Summary: "The newest snapshot not after a moment, byte for byte as received",
+	o := Operation{
+		Path: "/api/replay/vatsim-data.json", Summary: "The newest snapshot not after a moment, byte for byte as received",
+		Description: "What comes back is VATSIM's feed of that moment, so that a tool made for the feed can watch a past event. Its fields are the feed's.",
 	}
-	huma.Register(s.api, operation, func(ctx context.Context, input *replayInput) (*replayOutput, error) {
-		output, err := s.body(ctx, input)
-		if err != nil {
-			return nil, s.problem(ctx, err)
-		}
-		return output, nil
-	})
+	operation := o.huma(s)
+	operation.Responses["200"] = &huma.Response{Description: o.Summary, Content: map[string]*huma.MediaType{
+		jsonType: {Schema: &huma.Schema{Type: huma.TypeObject, AdditionalProperties: true}},
+	}}
+	register(s, o, operation, s.body)
 }
 
 func (s *service) body(ctx context.Context, input *replayInput) (*replayOutput, error) {

@@ -3,12 +3,10 @@ package api
 import (
 	"context"
 	"net/http"
-	"reflect"
 	"strconv"
 	"time"
 
 	"github.com/cespare/xxhash/v2"
-	"github.com/danielgtaylor/huma/v2"
 	"github.com/go-json-experiment/json"
 
 	"github.com/skyledger/skyledger/internal/fault"
@@ -101,14 +99,12 @@ type statusOutput struct {
 
 // Status registers the operations of api-status.
 func Status(s *service) {
-	operation := huma.Operation{
-		OperationID: "status", Method: http.MethodGet, Path: "/api/status",
-		Summary: "What is recorded, how fresh it is and how the parts are doing",
-	}
-	huma.Register(s.api, operation, s.status)
-	s.answer(live.Network, "/api/network/status", "How many are connected", false, reflect.TypeFor[NetworkAnswer]())
+	o := Operation{Path: "/api/status", Summary: "What is recorded, how fresh it is and how the parts are doing", Keep: -1}
+	register(s, o, o.huma(s), s.status)
+	s.network()
 	s.ledger()
 	s.replay()
+	s.documentation()
 }
 
 func (s *service) status(ctx context.Context, input *statusInput) (*statusOutput, error) {
@@ -140,7 +136,7 @@ func (s *service) status(ctx context.Context, input *statusInput) (*statusOutput
 
 	etag, err := statusTag(*answer)
 	if err != nil {
-		return nil, s.problem(ctx, err)
+		return nil, err
 	}
 	// A status is looked at to learn of a change: it is kept, but always checked.
 	output := &statusOutput{Status: http.StatusOK, ETag: etag, CacheControl: "no-cache", Body: answer}

@@ -9,6 +9,7 @@ import (
 	"runtime/debug"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/go-json-experiment/json"
@@ -28,12 +29,14 @@ const (
 
 // wrap puts around the operations what every request passes: its id, one log
 // line, shelter from panics, cross-origin access, unknown paths, compression.
-func (s *service) wrap(mux *http.ServeMux) (http.Handler, error) {
+func (s *service) wrap() (http.Handler, error) {
+	mux := s.mux
 	compress, err := gzhttp.NewWrapper(gzhttp.MinSize(leastCompressed), gzhttp.SuffixETag(encodingSuffix))
 	if err != nil {
 		return nil, fault.E("api.New", fault.Internal, "compression", err)
 	}
 	compressed := compress(mux)
+	elsewhere := sync.OnceValues(everythingsMux)
 	random := s.Random
 	if random == nil {
 		random = rand.Reader
@@ -50,13 +53,16 @@ func (s *service) wrap(mux *http.ServeMux) (http.Handler, error) {
 		began := time.Now()
 		pattern := ""
 		defer func() { s.report(r, watched, pattern, time.Since(began), recover()) }()
-		handler, found := mux.Handler(r)
-		switch pattern = found; {
+		_, pattern = mux.Handler(r)
+		switch {
 		case r.Method == http.MethodOptions:
 			preflight(watched)
 		case pattern == "":
-			s.unrouted(watched, r, handler)
-		case s.direct[r.URL.Path]:
+			s.unrouted(watched, r, elsewhere)
+		case r.ContentLength > longestBody:
+			writeProblem(watched, newProblem(r.Context(), http.StatusRequestEntityTooLarge, "too_large",
+				"The request's body may have 64 KB at most."))
+		case s.direct[r.URL.Path] && !prefersZstd(r.Header.Get("Accept-Encoding")):
 			mux.ServeHTTP(watched, r)
 		default:
 			compressed(watched, r)
@@ -91,16 +97,40 @@ func preflight(w http.ResponseWriter) {
 }
 
 // unrouted answers what no operation takes: 405 where another method would be
-// taken, else 404. The mux knows which, in its own handler for such requests.
-func (s *service) unrouted(w http.ResponseWriter, r *http.Request, handler http.Handler) {
+// taken, by this function or another one, else 404. A mux knows which, in its
+// own handler for such requests.
+func (s *service) unrouted(w http.ResponseWriter, r *http.Request, elsewhere func() (*http.ServeMux, error)) {
+	problem := newProblem(r.Context(), http.StatusNotFound, string(fault.NotFound), "There is nothing at "+r.URL.Path+"; /api/docs says what there is.")
+	all, err := elsewhere()
+	if err != nil {
+		s.note(r.Context(), err)
+		writeProblem(w, problem)
+		return
+	}
 	verdict := &discard{header: http.Header{}}
-	handler.ServeHTTP(verdict, r)
-	problem := newProblem(r.Context(), http.StatusNotFound, string(fault.NotFound), "There is nothing at "+r.URL.Path+".")
-	if verdict.status == http.StatusMethodNotAllowed {
-		w.Header().Set("Allow", verdict.header.Get("Allow"))
-		problem = newProblem(r.Context(), verdict.status, "method_not_allowed", r.Method+" is not possible here; "+verdict.header.Get("Allow")+" is.")
+	handler, pattern := all.Handler(r)
+	if pattern == "" {
+		handler.ServeHTTP(verdict, r)
+	}
+	allowed := verdict.header.Get("Allow")
+	if method, _, _ := strings.Cut(pattern, " "); method == http.MethodGet {
+		allowed = "GET, OPTIONS" // a HEAD that the gateway sent astray
+	}
+	if allowed != "" {
+		w.Header().Set("Allow", allowed)
+		problem = newProblem(r.Context(), http.StatusMethodNotAllowed, "method_not_allowed", r.Method+" is not possible here; "+allowed+" is.")
 	}
 	writeProblem(w, problem)
+}
+
+// everythingsMux knows the operations of all functions, to say of a request
+// whether its path or only its method is wrong.
+func everythingsMux() (*http.ServeMux, error) {
+	all, err := everything()
+	if err != nil {
+		return nil, err
+	}
+	return all.mux, nil
 }
 
 func writeProblem(w http.ResponseWriter, problem *Problem) {

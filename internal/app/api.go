@@ -11,21 +11,21 @@ import (
 
 // APIStatus builds the function that answers how the recorder is doing.
 func APIStatus(ctx context.Context, runtime *Runtime) (lambda.Handler, error) {
-	return answering(ctx, runtime, "api-status", api.Status)
+	return answering(ctx, runtime, "api-status")
 }
 
 // APIATC builds the function that answers who controls what.
 func APIATC(ctx context.Context, runtime *Runtime) (lambda.Handler, error) {
-	return answering(ctx, runtime, "api-atc", api.ATC)
+	return answering(ctx, runtime, "api-atc")
 }
 
 // APIFlights builds the function that answers who flies where.
 func APIFlights(ctx context.Context, runtime *Runtime) (lambda.Handler, error) {
-	return answering(ctx, runtime, "api-flights", api.Flights)
+	return answering(ctx, runtime, "api-flights")
 }
 
-// answering builds the handler of a group of routes.
-func answering(ctx context.Context, runtime *Runtime, function string, group api.Group) (lambda.Handler, error) {
+// answering builds the handler of a function's operations.
+func answering(ctx context.Context, runtime *Runtime, function string) (lambda.Handler, error) {
 	database, err := runtime.Store(ctx)
 	if err != nil {
 		return nil, err
@@ -41,7 +41,7 @@ func answering(ctx context.Context, runtime *Runtime, function string, group api
 	handler, err := api.New(api.Deps{
 		Live: reader, Ledger: database, Log: log, Source: runtime.Config.Source,
 		Clock: runtime.Clock, Logger: runtime.Logger, Metrics: runtime.Metrics(function),
-	}, group)
+	}, function)
 	if err != nil {
 		return nil, err
 	}

@@ -17,7 +17,7 @@ import (
 // schema is the version of what lies in Redis: the entries' layout and the
 // answers' shape. It is part of every key, so that two releases beside each
 // other do not read each other's entries. Raise it with every change of either.
-const schema = "1"
+const schema = "2"
 
 // entry is one answer in one encoding, ready but for its tail.
 type entry struct {
@@ -30,6 +30,9 @@ type entry struct {
 
 	used                  atomic.Bool
 	whole, wholeWithLayer atomic.Pointer[whole]
+
+	flights   decoded[Flight]
+	positions decoded[Position]
 }
 
 // entryHead describes an entry where it lies.

@@ -8,18 +8,20 @@ import (
 	"github.com/skyledger/skyledger/internal/vatsim"
 )
 
+// The status of a position.
 const (
-	statusOnline    = "online"
-	statusObserving = "observing"
-	facilityOBS     = 0
+	StatusOnline    = "online"    // on a frequency
+	StatusObserving = "observing" // an observer, or no frequency is set
 )
+
+const facilityOBS = 0
 
 func positionOf(row *vatsim.Controller) Position {
 	rating := ratingOf(row.Rating)
 	position := Position{
 		ID:       formatID(sessionID(vatsim.KindController, row.CID, row.Callsign, row.LogonTime)),
 		Callsign: row.Callsign, Facility: facilityName(row.Facility), Position: row.Callsign,
-		Status:       statusObserving,
+		Status:       StatusObserving,
 		ControllerID: int(row.CID), ControllerName: text(row.Name),
 		ControllerRating: int(row.Rating), ControllerRatingName: rating.name, ControllerRatingLevel: rating.level,
 		RatingValidation: rating.validation(row.Rating),
@@ -31,7 +33,7 @@ func positionOf(row *vatsim.Controller) Position {
 	if row.Frequency > 0 {
 		position.Frequency = text(fmt.Sprintf("%d.%03d", row.Frequency/1000, row.Frequency%1000))
 		if row.Facility != facilityOBS {
-			position.Status = statusOnline
+			position.Status = StatusOnline
 		}
 	}
 	return position
@@ -47,46 +49,45 @@ func facilityName(facility int16) string {
 	return strconv.Itoa(int(facility))
 }
 
-// rating is what people call a controller's rating.
+// Rating is one of the network's ratings of controllers.
+type Rating struct {
+	Number             int
+	Short, Name, Level string
+}
+
+// Ratings returns the feed's own table of ratings, in order, with the names
+// and levels that people know them by.
+func Ratings() []Rating {
+	return []Rating{
+		{-1, "INAC", "Inactive", "inactive"},
+		{0, "SUS", "Suspended", "suspended"},
+		{1, "OBS", "Observer", "observer"},
+		{2, "S1", "Tower Trainee", "student"},
+		{3, "S2", "Tower Controller", "student"},
+		{4, "S3", "Senior Student", "student"},
+		{5, "C1", "Enroute Controller", "controller"},
+		{6, "C2", "Controller 2", "controller"},
+		{7, "C3", "Senior Controller", "controller"},
+		{8, "I1", "Instructor", "instructor"},
+		{9, "I2", "Instructor 2", "instructor"},
+		{10, "I3", "Senior Instructor", "instructor"},
+		{11, "SUP", "Supervisor", "supervisor"},
+		{12, "ADM", "Administrator", "administrator"},
+	}
+}
+
+// rating is what a controller's row says of the rating.
 type rating struct {
 	name, level string
 	known       bool
 }
 
-// ratingOf names a rating as the feed's own table of ratings does.
 func ratingOf(number int16) rating {
-	switch number {
-	case -1:
-		return rating{"Inactive", "inactive", true}
-	case 0:
-		return rating{"Suspended", "suspended", true}
-	case 1:
-		return rating{"Observer", "observer", true}
-	case 2:
-		return rating{"Tower Trainee", "student", true}
-	case 3:
-		return rating{"Tower Controller", "student", true}
-	case 4:
-		return rating{"Senior Student", "student", true}
-	case 5:
-		return rating{"Enroute Controller", "controller", true}
-	case 6:
-		return rating{"Controller 2", "controller", true}
-	case 7:
-		return rating{"Senior Controller", "controller", true}
-	case 8:
-		return rating{"Instructor", "instructor", true}
-	case 9:
-		return rating{"Instructor 2", "instructor", true}
-	case 10:
-		return rating{"Senior Instructor", "instructor", true}
-	case 11:
-		return rating{"Supervisor", "supervisor", true}
-	case 12:
-		return rating{"Administrator", "administrator", true}
-	default:
-		return rating{"Unknown", "unknown", false}
+	all := Ratings()
+	if at := int(number) - all[0].Number; at >= 0 && at < len(all) {
+		return rating{all[at].Name, all[at].Level, true}
 	}
+	return rating{"Unknown", "unknown", false}
 }
 
 func (r rating) validation(number int16) RatingValidation {

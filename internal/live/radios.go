@@ -28,7 +28,8 @@ type antenna struct {
 }
 
 // newRadios indexes the stations of controllers who are on a frequency: each of
-// their antennas under the frequency they are logged on with.
+// their antennas under the frequency they are logged on with. The first of them
+// is where the position's row says it stands.
 func newRadios(rows []vatsim.Controller, positions []Position, stations []vatsim.Station) *radios {
 	found := &radios{
 		controllers: make(map[int32][]antenna, len(rows)),
@@ -38,13 +39,17 @@ func newRadios(rows []vatsim.Controller, positions []Position, stations []vatsim
 		found.stations[station.Callsign] = station.Transceivers
 	}
 	for i := range rows {
-		if positions[i].Status != statusOnline {
+		if positions[i].Status != StatusOnline {
 			continue
 		}
 		for _, radio := range found.stations[rows[i].Callsign] {
 			if near(radio.Frequency, rows[i].Frequency) {
 				frequency := rows[i].Frequency
 				found.controllers[frequency] = append(found.controllers[frequency], antenna{&positions[i].ID, radio})
+				if positions[i].Lat == nil {
+					lat, lon := float64(radio.Latitude)/degreesPerUnit, float64(radio.Longitude)/degreesPerUnit
+					positions[i].Lat, positions[i].Lon = &lat, &lon
+				}
 			}
 		}
 	}

@@ -66,6 +66,8 @@ type Position struct {
 	ControllerRatingLevel string           `json:"controller_rating_level"`
 	RatingValidation      RatingValidation `json:"rating_validation"`
 	LastSeen              *time.Time       `json:"last_seen" doc:"when the controller's client last reported"`
+	Lat                   *float64         `json:"lat" doc:"degrees, north positive: where an antenna on the position's frequency stands; null when none is known"`
+	Lon                   *float64         `json:"lon" doc:"degrees, east positive"`
 	WorkloadScore         *float64         `json:"workload_score" doc:"null until it is measured"`
 }
 
@@ -105,7 +107,7 @@ func Build(snapshot *vatsim.Snapshot, previous *View, stations []vatsim.Station,
 	}
 	for i := range snapshot.Controllers {
 		view.Positions[i] = positionOf(&snapshot.Controllers[i])
-		if view.Positions[i].Status == statusOnline {
+		if view.Positions[i].Status == StatusOnline {
 			view.Summary.Online++
 		}
 	}

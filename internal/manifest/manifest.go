@@ -72,6 +72,9 @@ func (s Schedule) Expression() string {
 
 func get(path, purpose string) Route { return Route{Method: "GET", Path: path, Purpose: purpose} }
 
+// AnyMethod is API Gateway's word for a route that takes every method.
+const AnyMethod = "ANY"
+
 // TickQueueName is the queue that carries the minute's later ticks to ingest.
 const TickQueueName = "ticks"
 
@@ -111,6 +114,10 @@ func Functions() []Function {
 				get("/api/network/status", "how many are connected"),
 				get("/api/feed/ledger", "every 15-second tick accounted for"),
 				get("/api/replay/vatsim-data.json", "the newest snapshot not after a moment, byte for byte"),
+				get("/api/openapi.json", "this API's description, OpenAPI 3.1"),
+				get("/api/docs", "the documentation as a page"),
+				// What no other route takes: it answers 404 and 405 in our own words.
+				{Method: AnyMethod, Path: "/api/{proxy+}", Purpose: "says that a path or method does not exist"},
 			}},
 			Memory: 512, Timeout: 10 * time.Second,
 			Uses: []Resource{Database, Cache, LogRead, SecretsRead},
@@ -120,6 +127,8 @@ func Functions() []Function {
 			Purpose: "answers who controls what",
 			Trigger: Trigger{Routes: []Route{
 				get("/api/atc-positions", "every controller's connection"),
+				get("/api/atc-positions/by-controller-id", "controllers with their connections together"),
+				get("/api/vatsim/ratings", "the ratings of controllers"),
 			}},
 			Memory: 512, Timeout: 10 * time.Second,
 			Uses: []Resource{Database, Cache, LogRead, SecretsRead},

@@ -26,40 +26,50 @@ const (
 // version 2.0, sends them to the function whose route matches, and writes what
 // comes back.
 type Gateway struct {
-	mux    *http.ServeMux
+	mux    *http.ServeMux // routes of one method
+	any    *http.ServeMux // routes of every method that those leave over
 	clock  *Clock
 	logger *zap.Logger
 }
 
 // NewGateway returns a gateway without routes.
 func NewGateway(clock *Clock, logger *zap.Logger) *Gateway {
-	return &Gateway{mux: http.NewServeMux(), clock: clock, logger: logger}
+	return &Gateway{mux: http.NewServeMux(), any: http.NewServeMux(), clock: clock, logger: logger}
 }
 
 // Route sends a method and path (API Gateway's syntax: /a/{b}, /a/{rest+}) to a
 // function.
 func (g *Gateway) Route(method, path string, function *Function) {
-	pattern := method + " " + strings.ReplaceAll(path, "+}", "...}")
+	mux, pattern := g.any, strings.ReplaceAll(path, "+}", "...}")
+	if method != anyMethod {
+		mux, pattern = g.mux, method+" "+pattern
+	}
 	var names []string
 	for segment := range strings.SplitSeq(path, "/") {
 		if name, ok := strings.CutPrefix(segment, "{"); ok {
 			names = append(names, strings.TrimRight(name, "+}"))
 		}
 	}
-	g.mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
+	mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
 		g.serve(w, r, function, method+" "+path, names)
 	})
 }
 
+// anyMethod routes every method that no route of its own takes.
+const anyMethod = "ANY"
+
 // ServeHTTP answers what no route matches with 404: unlike ServeMux, API
 // Gateway knows no 405, and GET does not mean HEAD.
 func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	_, pattern := g.mux.Handler(r)
-	if method, _, _ := strings.Cut(pattern, " "); pattern == "" || method != r.Method {
-		writeProblem(w, http.StatusNotFound, "not_found", "There is nothing at "+r.Method+" "+r.URL.Path+".", newID())
+	if _, pattern := g.mux.Handler(r); strings.HasPrefix(pattern, r.Method+" ") {
+		g.mux.ServeHTTP(w, r)
 		return
 	}
-	g.mux.ServeHTTP(w, r)
+	if _, pattern := g.any.Handler(r); pattern != "" {
+		g.any.ServeHTTP(w, r)
+		return
+	}
+	writeProblem(w, http.StatusNotFound, "not_found", "There is nothing at "+r.Method+" "+r.URL.Path+".", newID())
 }
 
 func (g *Gateway) serve(w http.ResponseWriter, r *http.Request, function *Function, route string, names []string) {
