@@ -68,10 +68,10 @@ func verifyTables(ctx context.Context, s session) error {
 			Log: log, URL: settings.DatabaseURL, Schema: settings.DatabaseSchema, Source: settings.Source,
 			RetainPositions: settings.RetainPositions, RetainHistory: settings.RetainHistory,
 			Progress: progressLine(s.out, "snapshots compared"),
-			Replay: func(ctx context.Context) error {
+			Replay: func(ctx context.Context, from time.Time) error {
 				// Of its own: the counts that are compared need its connections closed.
 				replaying := &app.Runtime{Config: settings, Logger: runtime.Logger, Clock: time.Now}
-				return errors.Join(app.Replay(ctx, replaying), replaying.Close())
+				return errors.Join(app.Replay(ctx, replaying, from), replaying.Close())
 			},
 			Rebuild: func(ctx context.Context, schema string, through time.Time) error {
 				options := rebuildOptions(runtime, log)

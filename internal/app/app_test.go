@@ -214,7 +214,7 @@ func TestReplayChangesNothing(t *testing.T) {
 		select xmin::text, ctid::text from sky.snapshots union all select xmin::text, ctid::text from sky.ticks) rows`
 	before := w.count(t, state)
 	head := w.count(t, `select version::int from sky.head`)
-	if err := app.Replay(t.Context(), w.runtime); err != nil {
+	if err := app.Replay(t.Context(), w.runtime, time.Time{}); err != nil {
 		t.Fatal(err)
 	}
 	if after := w.count(t, state); after != before {

@@ -13,9 +13,10 @@ import (
 	"github.com/skyledger/skyledger/internal/vatsim"
 )
 
-// Replay hands every record of the log to a recorder once more, as if the feed
-// served it again at its time. Nothing may change by that.
-func Replay(ctx context.Context, runtime *Runtime) error {
+// Replay hands every record of the log from a moment on to a recorder once more,
+// as if the feed served it again at its time. Nothing may change by that, where
+// retention has left what they wrote.
+func Replay(ctx context.Context, runtime *Runtime, from time.Time) error {
 	database, err := runtime.Store(ctx)
 	if err != nil {
 		return err
@@ -34,7 +35,7 @@ func Replay(ctx context.Context, runtime *Runtime) error {
 		// A record of the backlog may have come long after its tick.
 		StaleAfter: projection.LongestAbsence,
 	})
-	for record, err := range log.Range(ctx, time.Time{}, endOfTime) {
+	for record, err := range log.Range(ctx, from, endOfTime) {
 		if err != nil {
 			return err
 		}

@@ -209,6 +209,23 @@ func TestRetention(t *testing.T) {
 				t.Errorf("the log lost %s: %v", s.key(), err)
 			}
 		}
+		w.stop()
+		w.checkRetained(30*time.Hour, 54*time.Hour)
+	})
+
+	scenario(t, 26, "what retention leaves in the database is what the whole log says", func(t *testing.T) {
+		w := newWorld(t)
+		const aDay = 24 * 240
+		for _, day := range []int{0, 1, 2, 3} {
+			w.record(day*aDay, day*aDay+2, 12)
+		}
+		_, err := w.cleaner(func(o *cleanup.Options) { o.RetainPositions, o.RetainHistory = 30*time.Hour, 30*time.Hour }).Run(t.Context())
+		must(t, err)
+		w.stop()
+		if n := one[int](t, w.site.DatabaseURL, `SELECT count(*)::int FROM snapshots`); n != 6 {
+			t.Errorf("%d snapshots are left, want those of 2 days", n)
+		}
+		w.checkRetained(30*time.Hour, 30*time.Hour)
 	})
 }
 

@@ -19,10 +19,8 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
-	"go.uber.org/zap"
 
 	"github.com/skyledger/skyledger/internal/app"
-	"github.com/skyledger/skyledger/internal/config"
 	"github.com/skyledger/skyledger/internal/feedserver"
 	"github.com/skyledger/skyledger/internal/provision/redistest"
 	"github.com/skyledger/skyledger/internal/rebuild"
@@ -230,15 +228,7 @@ func (w *world) verifyDay(started time.Time) {
 				w.t.Logf("verify: %d of %d snapshots, %.0f s", done, total, time.Since(started).Seconds())
 			}
 		},
-		Replay: func(ctx context.Context) error {
-			settings, err := config.Load([]string{"SOURCE=" + source, "DATABASE_URL=" + w.site.DatabaseURL, "LOG_URL=file://" + w.site.LogDir})
-			if err != nil {
-				return err
-			}
-			runtime := &app.Runtime{Config: settings, Logger: zap.NewNop(), Clock: w.clock.Now}
-			defer func() { _ = runtime.Close() }()
-			return app.Replay(ctx, runtime)
-		},
+		Replay: w.replayLog,
 		Rebuild: func(ctx context.Context, schema string, through time.Time) error {
 			_, err := rebuild.Run(ctx, rebuild.Options{
 				Log: log, DatabaseURL: w.site.DatabaseURL, Source: source, FreshSchema: schema, Through: through, ChunkDelay: 10 * time.Minute,

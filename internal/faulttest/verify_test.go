@@ -3,6 +3,7 @@ package faulttest
 import (
 	"context"
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -11,7 +12,10 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/jackc/pgx/v5"
+	"go.uber.org/zap"
 
+	"github.com/skyledger/skyledger/internal/app"
+	"github.com/skyledger/skyledger/internal/config"
 	"github.com/skyledger/skyledger/internal/rebuild"
 	"github.com/skyledger/skyledger/internal/store"
 	"github.com/skyledger/skyledger/internal/vatsim"
@@ -283,7 +287,13 @@ func (w *world) tuples() map[string]string {
 
 // checkIndependently asks package verify, which has a decoder and rules of its
 // own, and lets it recompute everything from the log into a fresh schema (I7).
-func (w *world) checkIndependently() {
+func (w *world) checkIndependently() { w.checkRetained(0, 0) }
+
+// checkRetained is checkIndependently where retention has removed what is older
+// than positions and history before the newest snapshot; 0 is nothing. Here I6
+// is checked as the verify command does: by handing the log's records to the
+// recorder again.
+func (w *world) checkRetained(positions, history time.Duration) {
 	w.t.Helper()
 	ctx := context.Background()
 	log, err := w.site.openLog(ctx)
@@ -291,6 +301,8 @@ func (w *world) checkIndependently() {
 	defer func() { _ = log.Close() }()
 	report, err := verify.Run(ctx, verify.Options{
 		Log: log, URL: w.site.DatabaseURL, Schema: store.DefaultSchema, Source: source, Samples: 1000,
+		RetainPositions: positions, RetainHistory: history,
+		Replay: w.replayLog,
 		Rebuild: func(ctx context.Context, schema string, through time.Time) error {
 			_, err := rebuild.Run(ctx, rebuild.Options{
 				Log: log, DatabaseURL: w.site.DatabaseURL, Source: source, FreshSchema: schema, Through: through,
@@ -305,6 +317,16 @@ func (w *world) checkIndependently() {
 		must(w.t, report.Print(&text))
 		w.t.Errorf("verify:\n%s", text.String())
 	}
+}
+
+// replayLog gives a process the log's records from a moment on once more.
+func (w *world) replayLog(ctx context.Context, from time.Time) error {
+	settings, err := config.Load([]string{"SOURCE=" + source, "DATABASE_URL=" + w.site.DatabaseURL, "LOG_URL=file://" + w.site.LogDir})
+	if err != nil {
+		return err
+	}
+	runtime := &app.Runtime{Config: settings, Logger: zap.NewNop(), Clock: w.clock.Now}
+	return errors.Join(app.Replay(ctx, runtime, from), runtime.Close())
 }
 
 // shorten keeps a difference readable.

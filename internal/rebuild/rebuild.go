@@ -210,13 +210,13 @@ func (r *rebuild) refuseLoss(ctx context.Context) error {
 	if len(entries) > 0 {
 		begins = entries[0].At
 	}
-	older, err := r.active.SnapshotTimes(ctx, beginningOfTime(), begins)
-	if err != nil || len(older) == 0 {
+	history, err := r.active.HistoryBegins(ctx)
+	if err != nil || history.IsZero() || !history.Before(begins) {
 		return err
 	}
 	return fault.E("rebuild.Run", fault.Conflict, "log_begins_later", nil).WithMessage(fmt.Sprintf(
-		"The database has %d snapshots, from %s on, that are older than anything in the log: a rebuild would lose them.",
-		len(older), older[0].UTC().Format(time.RFC3339)))
+		"The database reaches back to %s, further than anything in the log: a rebuild would lose that.",
+		history.UTC().Format(time.RFC3339)))
 }
 
 // beginningOfTime and endOfTime lie around all that a log can hold.

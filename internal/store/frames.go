@@ -58,6 +58,19 @@ func (s *Store) SnapshotTimes(ctx context.Context, from, to time.Time) ([]time.T
 		`SELECT at FROM snapshots WHERE at >= $1 AND at < $2 ORDER BY at`, from, to)
 }
 
+// HistoryBegins returns the oldest moment that snapshots or sessions tell of;
+// zero when there is none. Retention keeps a session as long as it has not
+// ended, so that one may reach further back than every snapshot left.
+func (s *Store) HistoryBegins(ctx context.Context) (time.Time, error) {
+	times, err := s.times(ctx, "store.HistoryBegins", `
+		SELECT min(began) FROM (SELECT min(at) AS began FROM snapshots UNION ALL SELECT min(first_seen) FROM sessions) b
+		HAVING min(began) IS NOT NULL`)
+	if err != nil || len(times) == 0 {
+		return time.Time{}, err
+	}
+	return times[0], nil
+}
+
 // Unprojected returns those of the given snapshots that are not projected,
 // oldest first.
 func (s *Store) Unprojected(ctx context.Context, snapshots []time.Time) ([]time.Time, error) {

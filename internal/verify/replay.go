@@ -25,7 +25,7 @@ func (r *run) replay(ctx context.Context) (Line, error) {
 	if err != nil {
 		return Line{}, err
 	}
-	if err := r.Replay(ctx); err != nil {
+	if err := r.Replay(ctx, r.from); err != nil {
 		return Line{}, err
 	}
 	after, headAfter, err := r.versions(ctx)

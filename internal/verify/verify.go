@@ -36,9 +36,10 @@ type Options struct {
 	// compared (R1); default 24, evenly spread.
 	Samples int
 
-	// Replay hands every record of the log to the collector once more and closes
-	// the connections it used (I6); nil leaves I6 unchecked.
-	Replay func(ctx context.Context) error
+	// Replay hands the records of the log, those of from and later, to the
+	// collector once more and closes the connections it used (I6); nil leaves I6
+	// unchecked. Of older ones the retention may have removed what they wrote.
+	Replay func(ctx context.Context, from time.Time) error
 	// Rebuild fills a fresh schema of that name from all records not after
 	// through (I7); nil leaves I7 unchecked. The schema is dropped afterwards.
 	Rebuild func(ctx context.Context, schema string, through time.Time) error

@@ -110,7 +110,7 @@ func TestTheStoryHolds(t *testing.T) {
 		b.Collect(t, verifytest.Story()...)
 		b.Exec(t, `DELETE FROM sky.snapshots WHERE at < $1`, verifytest.At(2))
 		b.Exec(t, `DELETE FROM sky.position_frames WHERE at < $1`, verifytest.At(8))
-		o := options(b)
+		o := whole(t, b)
 		o.RetainHistory = verifytest.At(verifytest.Length - 1).Sub(verifytest.At(2))
 		o.RetainPositions = verifytest.At(verifytest.Length - 1).Sub(verifytest.At(8))
 		if report := run(t, o); !report.OK() {
@@ -221,7 +221,7 @@ func TestAReplayThatWritesIsFound(t *testing.T) {
 	b := verifytest.NewBench(t)
 	b.Collect(t, verifytest.Story()...)
 	o := options(b)
-	o.Replay = func(context.Context) error {
+	o.Replay = func(context.Context, time.Time) error {
 		// The values stay the same; the row is written all the same.
 		b.Exec(t, `UPDATE sky.sessions SET server = server WHERE kind = 3`)
 		return nil
