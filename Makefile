@@ -1,10 +1,11 @@
 # Skyledger's targets. `make help` lists them.
 FUNCTIONS := $(notdir $(wildcard functions/*))
 LINTER    := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.5.0
+SCHEMATHESIS := schemathesis==4.32.5
 FUZZTIME  ?= 10s
 GENERATED := internal/simulator/airports.csv
 
-.PHONY: help run test build lint verify fuzz bench soak clean
+.PHONY: help run test build lint verify fuzz bench schema soak clean
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -37,6 +38,10 @@ fuzz: ## every fuzz test for a short time each (FUZZTIME=10s)
 			go test ./$$package -run '^$$' -fuzz "^$$name\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 1x || exit 1; \
 		done; \
 	done
+
+schema: ## hold the running API against its description, with schemathesis
+	@test -x .tools/schemathesis/bin/schemathesis || { python3 -m venv .tools/schemathesis && .tools/schemathesis/bin/pip install -q $(SCHEMATHESIS); }
+	SCHEMATHESIS=$(CURDIR)/.tools/schemathesis/bin/schemathesis go test -tags schemathesis -timeout 15m -run TestSchema -v ./infra/local
 
 bench: ## speed beside its limits, one table; also build/bench.json
 	go run ./infra/bench

@@ -30,6 +30,53 @@ func (t *table[T]) response(s *service, input reflect.Type, summary string) *hum
 	return &huma.Response{Description: summary, Content: content}
 }
 
+// parameters says in the description what fields and sort take of these rows.
+// It is for readers and for their tools: requests are held against the columns
+// themselves, whose refusals say more than that a pattern was missed.
+func (t *table[T]) parameters(operation *huma.Operation) {
+	var all, sortable []string
+	for _, column := range t.columns {
+		all = append(all, column.name)
+		if column.kind != kindOther {
+			sortable = append(sortable, "-?"+column.name)
+		}
+	}
+	for _, parameter := range operation.Parameters {
+		switch parameter.Name {
+		case "fields":
+			parameter.Schema.Pattern = listPattern(all)
+		case "sort":
+			parameter.Schema.Pattern = listPattern(sortable)
+		}
+	}
+}
+
+func listPattern(words []string) string {
+	one := "(" + strings.Join(words, "|") + ")"
+	return "^(" + one + "(," + one + ")*)?$"
+}
+
+// patterns says the same of what is alike in every operation.
+func patterns(operation *huma.Operation) {
+	const (
+		decimal = `-?[0-9]{1,2}(\.[0-9]{1,5})?`
+		day     = `[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])`
+		clock   = `([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\.[0-9]{1,9})?`
+		moment  = `^(` + day + `T` + clock + `(Z|[+-](0[0-9]|1[0-4]):[0-5][0-9])|[0-9]{1,10}|[0-9]{13})?$`
+	)
+	known := map[string]string{
+		"from": moment, "to": moment, "at": moment,
+		"bbox":   "^(" + strings.Join([]string{decimal, decimal, decimal, decimal}, ",") + ")?$",
+		"near":   "^(" + decimal + "," + decimal + `,[1-9][0-9]{0,3})?$`,
+		"cursor": "^[A-Za-z0-9_-]*$",
+	}
+	for _, parameter := range operation.Parameters {
+		if pattern, ok := known[parameter.Name]; ok && parameter.In == "query" && parameter.Schema.Pattern == "" {
+			parameter.Schema.Pattern = pattern
+		}
+	}
+}
+
 // envelope is the JSON form: the original's keys beside data and meta.
 func (t *table[T]) envelope(schemas huma.Registry, row *huma.Schema) *huma.Schema {
 	rows := &huma.Schema{Type: huma.TypeArray, Items: row}

@@ -87,4 +87,5 @@ func liveList[T any](s *service, o Operation, name live.Name, withLayer bool, l 
 			return rows, err
 		})
 	})
+	shape.parameters(s.described(operation))
 }

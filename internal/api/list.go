@@ -84,6 +84,7 @@ func list[I any, P listInput[I], T any](s *service, o Operation, l List[T], find
 	register(s, o, operation, func(ctx context.Context, input *I) (*huma.StreamResponse, error) {
 		return answerList(ctx, s, o, shape, any(input).(P).listParams(), input, func() (Rows[T], error) { return find(ctx, input) })
 	})
+	shape.parameters(s.described(operation))
 }
 
 // answerList checks the parameters before the rows are looked for, so that a

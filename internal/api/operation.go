@@ -113,6 +113,18 @@ func register[I, O any](s *service, o Operation, operation huma.Operation, handl
 		}
 		return output, nil
 	})
+	patterns(s.described(operation))
+}
+
+// described is a registered operation as the description has it.
+func (s *service) described(operation huma.Operation) *huma.Operation {
+	path := s.api.OpenAPI().Paths[operation.Path]
+	for _, candidate := range []*huma.Operation{path.Get, path.Post, path.Put, path.Delete} {
+		if candidate != nil && candidate.Method == operation.Method {
+			return candidate
+		}
+	}
+	return &operation
 }
 
 // Conditional is the header that every GET reads; inputs of objects embed it.
