@@ -70,9 +70,10 @@ type service struct {
 	Deps
 	api        huma.API
 	mux        *http.ServeMux
-	group      string               // being registered
-	operations map[string]Operation // by method and path
-	direct     map[string]bool      // paths whose bytes are compressed already
+	group      string                   // being registered
+	operations map[string]Operation     // by method and path
+	parameters map[string][]*huma.Param // of the query, likewise
+	direct     map[string]bool          // paths whose bytes are compressed already
 }
 
 // New returns the handler of the functions' operations.
@@ -90,7 +91,7 @@ func newService(deps Deps) *service {
 	mux := http.NewServeMux()
 	return &service{
 		Deps: deps, api: humago.New(mux, configuration()), mux: mux,
-		operations: map[string]Operation{}, direct: map[string]bool{},
+		operations: map[string]Operation{}, parameters: map[string][]*huma.Param{}, direct: map[string]bool{},
 	}
 }
 

@@ -316,7 +316,7 @@ func TestParametersOutOfBoundsAreNamed(t *testing.T) {
 	tests := map[string][]string{
 		"fields": {"fields=nothing", "fields=,", "fields=id,,callsign"},
 		"sort":   {"sort=nothing", "sort=-", "sort=--altitude"},
-		"limit":  {"limit=0", "limit=10001", "limit=x", "limit=1.5"},
+		"limit":  {"limit=0", "limit=10001", "limit=x", "limit=1.5", "limit=", "limit=1&limit=2"},
 		"cursor": {"cursor=x", "cursor=bDEueyJvIjoiIiwiayI6W3t9XX0", "sort=altitude&cursor=bDEueyJvIjoiIiwiayI6WzFdfQ"},
 		"format": {"format=xml"},
 		"bbox":   {"bbox=1,2,3", "bbox=0,50,10,40", "bbox=0,0,181,1", "bbox=NaN,0,1,1", "bbox=a,b,c,d", "bbox=0,0,Inf,1"},
@@ -336,6 +336,11 @@ func TestParametersOutOfBoundsAreNamed(t *testing.T) {
 			})
 		}
 	}
+	t.Run("a query that is none", func(t *testing.T) {
+		if answer := ask(handler, "GET", "/api/flights?fields=%zz"); answer.Code != http.StatusUnprocessableEntity {
+			t.Errorf("%d %s", answer.Code, answer.Body)
+		}
+	})
 	t.Run("rows without a place have no geojson", func(t *testing.T) {
 		if answer := ask(handler, "GET", "/api/vatsim/ratings?format=geojson"); answer.Code != http.StatusUnprocessableEntity {
 			t.Errorf("%d %s", answer.Code, answer.Body)

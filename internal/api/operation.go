@@ -113,7 +113,9 @@ func register[I, O any](s *service, o Operation, operation huma.Operation, handl
 		}
 		return output, nil
 	})
-	patterns(s.described(operation))
+	described := s.described(operation)
+	patterns(described)
+	s.noteParameters(operation.Method+" "+operation.Path, described)
 }
 
 // described is a registered operation as the description has it.

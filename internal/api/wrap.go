@@ -54,6 +54,7 @@ func (s *service) wrap() (http.Handler, error) {
 		pattern := ""
 		defer func() { s.report(r, watched, pattern, time.Since(began), recover()) }()
 		_, pattern = mux.Handler(r)
+		problem := s.checkQuery(r, pattern)
 		switch {
 		case r.Method == http.MethodOptions:
 			preflight(watched)
@@ -62,6 +63,8 @@ func (s *service) wrap() (http.Handler, error) {
 		case r.ContentLength > longestBody:
 			writeProblem(watched, newProblem(r.Context(), http.StatusRequestEntityTooLarge, "too_large",
 				"The request's body may have 64 KB at most."))
+		case problem != nil:
+			writeProblem(watched, problem)
 		case s.direct[r.URL.Path] && !prefersZstd(r.Header.Get("Accept-Encoding")):
 			mux.ServeHTTP(watched, r)
 		default:
