@@ -95,7 +95,7 @@ func environment(ctx context.Context, s session, servers *parts, from source) ([
 	if err != nil {
 		return nil, err
 	}
-	environ := append([]string{"DATABASE_POOL_SIZE=8"}, s.environ...) // all functions share the one pool
+	environ := append([]string{"DATABASE_POOL_SIZE=8"}, s.environ...) // all that answer share one pool, all that record another
 	environ = append(environ, "SOURCE="+from.Name, "DATABASE_URL="+database, "REDIS_URL="+servers.RedisURL, "REDIS_PREFIX="+from.database())
 	if lookup(s.environ, "LOG_URL") == "" {
 		logs := url.URL{Scheme: "file", Path: filepath.Join(home, "log")}

@@ -26,7 +26,7 @@ func APIFlights(ctx context.Context, runtime *Runtime) (lambda.Handler, error) {
 
 // answering builds the handler of a function's operations.
 func answering(ctx context.Context, runtime *Runtime, function string) (lambda.Handler, error) {
-	database, err := runtime.Store(ctx)
+	database, err := runtime.Answers(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -50,7 +50,11 @@ func answering(ctx context.Context, runtime *Runtime, function string) (lambda.H
 
 // Reader returns the live view's reader, one for all functions of the process.
 func (r *Runtime) Reader(ctx context.Context) (*live.Reader, error) {
-	durable, err := newDurable(ctx, r)
+	database, err := r.Answers(ctx)
+	if err != nil {
+		return nil, err
+	}
+	durable, err := newDurable(ctx, r, database)
 	if err != nil {
 		return nil, err
 	}

@@ -6,6 +6,7 @@ import (
 
 	"github.com/skyledger/skyledger/internal/ingest"
 	"github.com/skyledger/skyledger/internal/live"
+	"github.com/skyledger/skyledger/internal/store"
 )
 
 // livePublisher is ingest's live view: it builds each snapshot's view from the
@@ -18,7 +19,11 @@ type livePublisher struct {
 }
 
 func newPublisher(ctx context.Context, runtime *Runtime) (*livePublisher, error) {
-	durable, err := newDurable(ctx, runtime)
+	database, err := runtime.Store(ctx)
+	if err != nil {
+		return nil, err
+	}
+	durable, err := newDurable(ctx, runtime, database)
 	if err != nil {
 		return nil, err
 	}
@@ -32,11 +37,7 @@ func newPublisher(ctx context.Context, runtime *Runtime) (*livePublisher, error)
 	}, nil
 }
 
-func newDurable(ctx context.Context, runtime *Runtime) (live.Durable, error) {
-	database, err := runtime.Store(ctx)
-	if err != nil {
-		return live.Durable{}, err
-	}
+func newDurable(ctx context.Context, runtime *Runtime, database *store.Store) (live.Durable, error) {
 	log, err := runtime.Log(ctx)
 	if err != nil {
 		return live.Durable{}, err

@@ -31,6 +31,7 @@ type Runtime struct {
 
 	mu      sync.Mutex
 	store   *store.Store
+	answers *store.Store
 	log     *rawlog.Log
 	redis   *redis.Client
 	reader  *live.Reader
@@ -50,23 +51,34 @@ func (r *Runtime) Metrics(function string) *telemetry.Metrics {
 	return r.metrics[function]
 }
 
-// Store returns the database. It does not connect: a database that is away is
-// an error of the statement, not of the start.
+// Store returns the database for those that write. It does not connect: a
+// database that is away is an error of the statement, not of the start.
 func (r *Runtime) Store(ctx context.Context) (*store.Store, error) {
+	return r.opened(ctx, &r.store)
+}
+
+// Answers returns the database for those that answer people. Its connections
+// are its own: where one process does everything, many or slow answers leave
+// the recorder those of Store.
+func (r *Runtime) Answers(ctx context.Context) (*store.Store, error) {
+	return r.opened(ctx, &r.answers)
+}
+
+func (r *Runtime) opened(ctx context.Context, place **store.Store) (*store.Store, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.store != nil {
-		return r.store, nil
+	if *place != nil {
+		return *place, nil
 	}
 	password, err := r.databasePassword(ctx)
 	if err != nil {
 		return nil, err
 	}
-	r.store, err = store.Open(ctx, store.Options{
+	*place, err = store.Open(ctx, store.Options{
 		URL: r.Config.DatabaseURL, Schema: r.Config.DatabaseSchema, MaxConns: r.Config.DatabasePoolSize,
 		Source: r.Config.Source, Password: password, Logger: r.Logger,
 	})
-	return r.store, err
+	return *place, err
 }
 
 // Log returns the log of bodies.
@@ -104,8 +116,10 @@ func (r *Runtime) Close() error {
 	if r.reader != nil {
 		r.reader.Close()
 	}
-	if r.store != nil {
-		r.store.Close()
+	for _, database := range []*store.Store{r.store, r.answers} {
+		if database != nil {
+			database.Close()
+		}
 	}
 	if r.log != nil {
 		failures = append(failures, r.log.Close())

@@ -63,6 +63,19 @@ func newDeployment(t testing.TB) *deployment {
 // function starts a function in a process of its own, as far as it can be told.
 func (d *deployment) function(build app.Build) lambda.Handler {
 	d.t.Helper()
+	return d.functionOf(d.process(), build)
+}
+
+func (d *deployment) functionOf(runtime *app.Runtime, build app.Build) lambda.Handler {
+	d.t.Helper()
+	handler, err := build(context.Background(), runtime)
+	must(d.t, err)
+	return handler
+}
+
+// process is what the functions of one process share.
+func (d *deployment) process() *app.Runtime {
+	d.t.Helper()
 	settings, err := config.Load([]string{
 		"SOURCE=" + source, "DATABASE_URL=" + d.site.DatabaseURL, "REDIS_URL=" + d.site.RedisURL, "LOG_URL=file://" + d.site.LogDir,
 		"FEED_STATUS_URL=" + d.site.StatusURL,
@@ -70,9 +83,7 @@ func (d *deployment) function(build app.Build) lambda.Handler {
 	must(d.t, err)
 	runtime := &app.Runtime{Config: settings, Logger: zap.NewNop(), Clock: d.clock.Now, Queue: noQueue{}, Memory: live.NewMemory()}
 	*d.runtimes = append(*d.runtimes, runtime)
-	handler, err := build(context.Background(), runtime)
-	must(d.t, err)
-	return handler
+	return runtime
 }
 
 // deliver brings the kth tick's message, which must be taken.
@@ -109,14 +120,14 @@ type flight struct {
 	Altitude int     `json:"altitude"`
 }
 
-// ask gets /api/flights from a function.
-func (d *deployment) ask(handler lambda.Handler) flights {
+// get asks a function for a path.
+func (d *deployment) get(handler lambda.Handler, path string) events.APIGatewayV2HTTPResponse {
 	d.t.Helper()
 	request := events.APIGatewayV2HTTPRequest{
-		Version: "2.0", RouteKey: "$default", RawPath: "/api/flights", Headers: map[string]string{"host": "localhost"},
+		Version: "2.0", RouteKey: "$default", RawPath: path, Headers: map[string]string{"host": "localhost"},
 		RequestContext: events.APIGatewayV2HTTPRequestContext{
 			RequestID: "test", Stage: "$default",
-			HTTP: events.APIGatewayV2HTTPRequestContextHTTPDescription{Method: "GET", Path: "/api/flights", Protocol: "HTTP/1.1", SourceIP: "127.0.0.1"},
+			HTTP: events.APIGatewayV2HTTPRequestContextHTTPDescription{Method: "GET", Path: path, Protocol: "HTTP/1.1", SourceIP: "127.0.0.1"},
 		},
 	}
 	payload, err := json.Marshal(request)
@@ -125,8 +136,16 @@ func (d *deployment) ask(handler lambda.Handler) flights {
 	must(d.t, err)
 	var response events.APIGatewayV2HTTPResponse
 	must(d.t, json.Unmarshal(raw, &response))
+	return response
+}
+
+// ask gets /api/flights from a function.
+func (d *deployment) ask(handler lambda.Handler) flights {
+	d.t.Helper()
+	response := d.get(handler, "/api/flights")
 	body := []byte(response.Body)
 	if response.IsBase64Encoded {
+		var err error
 		body, err = base64.StdEncoding.DecodeString(response.Body)
 		must(d.t, err)
 	}
@@ -233,6 +252,46 @@ func TestRedis(t *testing.T) {
 		})
 	}
 	d.verify()
+}
+
+func TestSlowAnswers(t *testing.T) {
+	t.Parallel()
+	scenario(t, 22, "answers that hold every connection of theirs leave the recorder its own, and the next one is told when to come again", func(t *testing.T) {
+		d := newDeployment(t)
+		one := d.process() // everything in one process, as the local runner has it
+		d.ingest = d.functionOf(one, app.Ingest)
+		status := d.functionOf(one, app.APIStatus)
+		d.record(0, 0, 12)
+		d.serve(traffic(1, 12))
+		d.deliver(1)
+
+		locked := d.lock(`LOCK TABLE ticks IN ACCESS EXCLUSIVE MODE`)
+		slow := make(chan int, one.Config.DatabasePoolSize)
+		for range cap(slow) {
+			go func() { slow <- d.get(status, "/api/feed/ledger").StatusCode }()
+		}
+		d.untilSoManyWait(cap(slow))
+		refused := d.get(status, "/api/feed/ledger")
+		if refused.StatusCode != http.StatusServiceUnavailable || refused.Headers["Retry-After"] == "" {
+			t.Errorf("status %d, headers %v", refused.StatusCode, refused.Headers)
+		}
+		d.serve(traffic(2, 12))
+		ticked := make(chan struct{})
+		go func() {
+			defer close(ticked)
+			d.deliver(2)
+		}()
+		d.untilSoManyWait(cap(slow) + 1) // the tick has a connection
+		locked.release()
+		<-ticked
+		for range cap(slow) {
+			if code := <-slow; code != http.StatusOK {
+				t.Errorf("an answer that was only slow is %d", code)
+			}
+		}
+		d.checkSnapshots()
+		d.verify()
+	})
 }
 
 func TestFeedIsDownForLong(t *testing.T) {

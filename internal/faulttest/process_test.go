@@ -99,6 +99,19 @@ func (w *world) untilBlocked() {
 	w.untilWaiting("Lock")
 }
 
+// untilSoManyWait waits until that many statements of the product wait for locks.
+func (w *world) untilSoManyWait(n int) {
+	w.t.Helper()
+	conn := connect(w.t, w.site.DatabaseURL)
+	defer func() { _ = conn.Close(context.Background()) }()
+	eventually(w.t, fmt.Sprintf("%d statements wait for locks", n), func() bool {
+		var waiting int
+		must(w.t, conn.QueryRow(context.Background(), `SELECT count(*) FROM pg_stat_activity
+			WHERE datname = current_database() AND application_name = 'skyledger' AND wait_event_type = 'Lock'`).Scan(&waiting))
+		return waiting == n
+	})
+}
+
 // untilWaiting returns when one of the product's statements waits for
 // something of the type that pg_stat_activity gives.
 func (w *world) untilWaiting(event string) {
