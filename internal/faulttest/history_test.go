@@ -203,7 +203,7 @@ func TestClocks(t *testing.T) {
 			t.Errorf("the tick is %s %q", report.Outcome, report.Reason)
 		}
 		w.record(5, 6, 12)
-		w.check()
+		w.verify()
 	})
 }
 

@@ -355,7 +355,7 @@ func TestMigrations(t *testing.T) {
 			`CREATE INDEX sessions_mood ON sessions (mood)`)
 		w.restart()
 		w.record(2, 4, 12)
-		w.check()
+		w.verify()
 	})
 
 	scenario(t, 34, "a database of another source is refused", func(t *testing.T) {

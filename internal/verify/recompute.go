@@ -73,17 +73,22 @@ func (r *run) drop(ctx context.Context, schema string) error {
 }
 
 func (r *run) compareSchemas(ctx context.Context, conn *pgx.Conn, fresh string, c *check) (Line, error) {
-	tables, err := r.tables(ctx)
+	tables, err := columnsOf(ctx, r.db.tx, r.db.schema)
+	if err != nil {
+		return Line{}, err
+	}
+	known, err := columnsOf(ctx, conn, fresh)
 	if err != nil {
 		return Line{}, err
 	}
 	compared, rows := 0, int64(0)
-	for _, table := range sortedKeys(tables) {
+	for _, table := range sortedKeys(known) {
 		if slices.Contains(notRecomputed(), table) {
 			continue
 		}
 		compared++
-		part := r.part(table, tables[table])
+		// A newer program may have added columns that this one cannot compute.
+		part := r.part(table, slices.DeleteFunc(tables[table], func(column string) bool { return !slices.Contains(known[table], column) }))
 		active, err := part.digest(ctx, r.db.tx, r.db.schema)
 		if err != nil {
 			return Line{}, err

@@ -48,7 +48,7 @@ func (r *run) replay(ctx context.Context) (Line, error) {
 
 // versions returns the row versions of every table as they are now.
 func (r *run) versions(ctx context.Context) (found map[string]versions, h head, err error) {
-	tables, err := r.tables(ctx)
+	tables, err := columnsOf(ctx, r.db.tx, r.db.schema)
 	if err != nil {
 		return nil, h, err
 	}
@@ -71,15 +71,16 @@ func (r *run) versions(ctx context.Context) (found map[string]versions, h head, 
 	return found, h, err
 }
 
-// tables returns the columns of the schema's tables, by name.
-func (r *run) tables(ctx context.Context) (map[string][]string, error) {
-	rows, err := r.db.tx.Query(ctx, `
+// columnsOf returns the columns of a schema's tables, by name.
+func columnsOf(ctx context.Context, from querier, schema string) (map[string][]string, error) {
+	rows, err := from.Query(ctx, `
 		SELECT c.relname::text, array_agg(a.attname::text ORDER BY a.attnum)
 		FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
-		WHERE c.relnamespace = current_schema()::regnamespace AND c.relkind IN ('r', 'p') AND NOT c.relispartition
-		GROUP BY c.relname`)
+		JOIN pg_namespace n ON n.oid = c.relnamespace
+		WHERE n.nspname = $1 AND c.relkind IN ('r', 'p') AND NOT c.relispartition
+		GROUP BY c.relname`, schema)
 	if err != nil {
-		return nil, classify("verify.tables", err)
+		return nil, classify("verify.columnsOf", err)
 	}
 	tables := map[string][]string{}
 	var name string
@@ -88,7 +89,7 @@ func (r *run) tables(ctx context.Context) (map[string][]string, error) {
 		tables[name] = slices.Clone(columns)
 		return nil
 	})
-	return tables, classify("verify.tables", err)
+	return tables, classify("verify.columnsOf", err)
 }
 
 func sortedKeys[V any](m map[string]V) []string {
