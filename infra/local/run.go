@@ -72,6 +72,11 @@ func record(ctx context.Context, s session) (err error) {
 	app.QuietRedis(logger)
 	runtime := &app.Runtime{Config: settings, Logger: logger, Clock: flow.clock.Now, Memory: live.NewMemory()}
 	defer func() { err = errors.Join(err, runtime.Close()) }()
+	hush, err := runtime.Tell(ctx)
+	if err != nil {
+		return err
+	}
+	defer hush()
 	whole, err := newSystem(ctx, runtime, cloud.NewAgenda(flow.clock), logger)
 	if err != nil {
 		return err

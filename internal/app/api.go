@@ -67,7 +67,7 @@ func (r *Runtime) Reader(ctx context.Context) (*live.Reader, error) {
 	if r.reader == nil {
 		r.reader = live.NewReader(live.Options{
 			Client: client, Space: r.space(), Memory: r.Memory,
-			Fallback: durable.Newest, Clock: r.Clock, Logger: r.Logger,
+			Fallback: durable.Newest, Clock: r.Clock, Logger: r.Logger, Faults: r.Faults(),
 		})
 	}
 	return r.reader, nil

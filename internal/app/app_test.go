@@ -26,7 +26,12 @@ import (
 	"github.com/skyledger/skyledger/internal/simulator"
 )
 
-func TestMain(m *testing.M) { pgtest.Main(m, func() error { return goleak.Find() }) }
+func TestMain(m *testing.M) {
+	if database := os.Getenv(childVariable); database != "" {
+		noteUntilKilled(database)
+	}
+	pgtest.Main(m, func() error { return goleak.Find() })
+}
 
 // noon is the time of the events in events/.
 var noon = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)

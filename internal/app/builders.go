@@ -1,8 +1,11 @@
 package app
 
-// Builders are the functions' builders by their names in the manifest.
+import "github.com/skyledger/skyledger/internal/manifest"
+
+// Builders are the functions' builders by their names in the manifest, each
+// with account kept of what its handler does.
 func Builders() map[string]Build {
-	return map[string]Build{
+	builders := map[string]Build{
 		"migrate": Migrate,
 		"ingest":  Ingest,
 		"cleanup": Cleanup,
@@ -11,4 +14,10 @@ func Builders() map[string]Build {
 		"api-atc":     APIATC,
 		"api-flights": APIFlights,
 	}
+	for _, function := range manifest.Functions() {
+		if build := builders[function.Name]; build != nil {
+			builders[function.Name] = observed(function, build)
+		}
+	}
+	return builders
 }

@@ -30,9 +30,10 @@ func Cleanup(ctx context.Context, runtime *Runtime) (lambda.Handler, error) {
 	}
 	settings := runtime.Config
 	cleaner := cleanup.New(cleanup.Options{
-		Store: database, Log: log, Clock: runtime.Clock, Logger: runtime.Logger, Metrics: runtime.Metrics("cleanup"),
+		Store: database, Log: log, Clock: runtime.Clock, Logger: runtime.Logger, Metrics: runtime.Metrics("cleanup"), Faults: runtime.Faults(),
 		PartitionsAhead: settings.PartitionsAhead, ChunkDelay: settings.ChunkDelay, CompactDelay: settings.CompactDelay,
 		RetainPositions: settings.RetainPositions, RetainHistory: settings.RetainHistory, RetainLog: settings.RetainLog,
+		RetainErrors: settings.RetainErrors,
 	})
 	return handlerFunc(func(ctx context.Context, _ []byte) ([]byte, error) {
 		_, err := cleaner.Run(ctx)

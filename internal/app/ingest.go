@@ -38,10 +38,10 @@ func Ingest(ctx context.Context, runtime *Runtime) (lambda.Handler, error) {
 	settings := runtime.Config
 	recorder := ingest.New(ingest.Options{
 		Feed: newFeed(runtime), Log: log, Store: database, Live: publisher, Queue: queue,
-		Clock: runtime.Clock, Logger: runtime.Logger, Metrics: runtime.Metrics("ingest"),
+		Clock: runtime.Clock, Logger: runtime.Logger, Metrics: runtime.Metrics("ingest"), Faults: runtime.Faults(),
 		BacklogPerRun: settings.BacklogPerRun, RewindLimit: settings.RewindLimit, SuspiciousTicks: settings.SuspiciousTicks,
 	})
-	return ingestHandler{recorder: recorder, logger: runtime.Logger}, nil
+	return ingestHandler{recorder: recorder, logger: runtime.Logger, faults: runtime.Faults()}, nil
 }
 
 func newFeed(runtime *Runtime) *vatsim.Client {
@@ -50,7 +50,7 @@ func newFeed(runtime *Runtime) *vatsim.Client {
 		StatusURL: settings.FeedStatusURL, NetworkURL: settings.FeedNetworkURL, TransceiversURL: settings.FeedTransceiversURL,
 		Contact: settings.FeedContact, Timeout: settings.FeedTimeout, Stall: settings.FeedStall,
 		MaxWire: settings.FeedMaxWire, MaxBody: settings.FeedMaxBody,
-		Clock: runtime.Clock, Logger: runtime.Logger,
+		Clock: runtime.Clock, Logger: runtime.Logger, Faults: runtime.Faults(),
 	})
 }
 
@@ -58,6 +58,7 @@ func newFeed(runtime *Runtime) *vatsim.Client {
 type ingestHandler struct {
 	recorder *ingest.Recorder
 	logger   *zap.Logger
+	faults   *fault.Recorder
 }
 
 // ingestEvent is the union of the two events' members that tell them apart.
@@ -91,6 +92,7 @@ func (h ingestHandler) batch(ctx context.Context, messages []events.SQSMessage) 
 	for _, message := range messages {
 		ctx := telemetry.WithRequest(ctx, message.MessageId)
 		if err := h.message(ctx, message); err != nil {
+			h.faults.Note(ctx, err)
 			telemetry.For(ctx, h.logger).Error("queued tick failed", zap.String("class", string(fault.ClassOf(err))), zap.Error(err))
 			response.BatchItemFailures = append(response.BatchItemFailures, events.SQSBatchItemFailure{ItemIdentifier: message.MessageId})
 		}

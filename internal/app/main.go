@@ -43,7 +43,8 @@ func Main(name string, build Build) {
 		fail(err)
 	}
 	QuietRedis(logger)
-	handler, err := build(context.Background(), &Runtime{Config: settings, Logger: logger, Clock: time.Now, Memory: live.NewMemory()})
+	runtime := &Runtime{Config: settings, Logger: logger, Clock: time.Now, Function: name, Memory: live.NewMemory()}
+	handler, err := observed(function, build)(context.Background(), runtime)
 	if err != nil {
 		fail(err)
 	}

@@ -26,8 +26,12 @@ type Runtime struct {
 	Clock  func() time.Time
 	// Queue carries the minute's later ticks; nil uses SQS at TICK_QUEUE_URL.
 	Queue ingest.Queue
+	// Function is the one that the process is for; empty where it runs them all.
+	Function string
 	// Memory is the live view within this process, shared by its functions.
 	Memory *live.Memory
+
+	account account
 
 	mu      sync.Mutex
 	store   *store.Store
@@ -76,7 +80,7 @@ func (r *Runtime) opened(ctx context.Context, place **store.Store) (*store.Store
 	}
 	*place, err = store.Open(ctx, store.Options{
 		URL: r.Config.DatabaseURL, Schema: r.Config.DatabaseSchema, MaxConns: r.Config.DatabasePoolSize,
-		Source: r.Config.Source, Password: password, Logger: r.Logger,
+		Source: r.Config.Source, Password: password, Logger: r.Logger, Faults: r.Faults(),
 	})
 	return *place, err
 }
@@ -89,7 +93,7 @@ func (r *Runtime) Log(ctx context.Context) (*rawlog.Log, error) {
 		return r.log, nil
 	}
 	var err error
-	r.log, err = rawlog.OpenURL(ctx, r.Config.LogURL, rawlog.Options{Clock: r.Clock, Logger: r.Logger})
+	r.log, err = rawlog.OpenURL(ctx, r.Config.LogURL, rawlog.Options{Clock: r.Clock, Logger: r.Logger, Faults: r.Faults()})
 	return r.log, err
 }
 
@@ -108,8 +112,9 @@ func (r *Runtime) Redis() (*redis.Client, error) {
 // space sets this deployment's keys in Redis apart from others'.
 func (r *Runtime) space() string { return cmp.Or(r.Config.RedisPrefix, r.Config.Source) }
 
-// Close closes what was opened.
+// Close tells what was noted and not told yet, and closes what was opened.
 func (r *Runtime) Close() error {
+	r.farewell()
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	var failures []error

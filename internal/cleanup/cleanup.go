@@ -20,6 +20,7 @@ type Store interface {
 	ChunkableHours(ctx context.Context, before time.Time) ([]time.Time, error)
 	ChunkHour(ctx context.Context, hour time.Time) error
 	DropBefore(ctx context.Context, retention store.Retention) (store.Dropped, error)
+	DropFaults(ctx context.Context, cut time.Time) (int, error)
 }
 
 // Log is what cleanup does to the log.
@@ -35,6 +36,7 @@ type Options struct {
 	Clock   func() time.Time
 	Logger  *zap.Logger
 	Metrics *telemetry.Metrics
+	Faults  *fault.Recorder // nil: nobody keeps account
 
 	PartitionsAhead int
 	ChunkDelay      time.Duration // an hour becomes chunks this long after its end
@@ -42,6 +44,7 @@ type Options struct {
 	RetainPositions time.Duration // 0 keeps them
 	RetainHistory   time.Duration // 0 keeps it
 	RetainLog       time.Duration // 0 keeps it
+	RetainErrors    time.Duration // recorded errors and counts of requests; 0 keeps them
 }
 
 // hoursPerRun bounds a run; the next one goes on.
@@ -60,6 +63,7 @@ type Report struct {
 	CompactedHours int
 	RemovedHours   int // of the log
 	Dropped        store.Dropped
+	DroppedFaults  int // rows of recorded errors and counts of requests
 }
 
 // Run does every step once. A step that fails does not keep the others from
@@ -85,6 +89,7 @@ func (c *Cleaner) Run(ctx context.Context) (Report, error) {
 		func() error { return c.chunk(ctx, newest, &report) },
 		func() error { return c.compact(ctx, newest, &report) },
 		func() error { return c.retain(ctx, newest, &report) },
+		func() error { return c.retainFaults(ctx, now, &report) },
 	}
 	if err == nil {
 		for _, step := range steps {
@@ -116,6 +121,7 @@ func (c *Cleaner) chunk(ctx context.Context, newest time.Time, report *Report) e
 			// Lost in a crash of the database: ingest restores them from the log,
 			// and the next run takes the hour.
 			report.WaitingHours++
+			c.Faults.Note(ctx, err)
 			c.Logger.Warn("hour waits for its positions", zap.Time("hour", hour), zap.Error(err))
 			continue
 		}
@@ -153,6 +159,14 @@ func (c *Cleaner) retain(ctx context.Context, newest time.Time, report *Report) 
 	return errors.Join(failures...)
 }
 
+// retainFaults goes by the clock: errors happen when we run, whatever is played.
+func (c *Cleaner) retainFaults(ctx context.Context, now time.Time, report *Report) (err error) {
+	if c.RetainErrors > 0 {
+		report.DroppedFaults, err = c.Store.DropFaults(ctx, now.Add(-c.RetainErrors))
+	}
+	return err
+}
+
 func (c *Cleaner) emit(ctx context.Context, report Report, started time.Time, err error) {
 	count := func(n int) telemetry.Value { return telemetry.Value{Value: float64(n), Unit: telemetry.Count} }
 	values := map[string]telemetry.Value{
@@ -163,6 +177,7 @@ func (c *Cleaner) emit(ctx context.Context, report Report, started time.Time, er
 		"dropped_days":      count(report.Dropped.Partitions),
 		"dropped_sessions":  count(report.Dropped.Sessions),
 		"dropped_snapshots": count(report.Dropped.Snapshots),
+		"dropped_faults":    count(report.DroppedFaults),
 		"cleanup_ms":        {Value: float64(time.Since(started).Milliseconds()), Unit: telemetry.Milliseconds},
 	}
 	outcome, fields := "done", []zap.Field(nil)

@@ -35,6 +35,7 @@ type parts struct {
 	partitionsFrom, chunkBefore, compactBefore, removeBefore time.Time
 	chunked                                                  []time.Time
 	retention                                                *store.Retention
+	faultsBefore                                             time.Time
 	compactErr                                               error
 }
 
@@ -63,6 +64,11 @@ func (p *parts) DropBefore(_ context.Context, retention store.Retention) (store.
 	return store.Dropped{Partitions: 1}, nil
 }
 
+func (p *parts) DropFaults(_ context.Context, cut time.Time) (int, error) {
+	p.faultsBefore = cut
+	return 4, nil
+}
+
 func (p *parts) Compact(_ context.Context, before time.Time, _ int) (rawlog.CompactReport, error) {
 	p.compactBefore = before
 	return rawlog.CompactReport{Hours: 2}, p.compactErr
@@ -78,7 +84,7 @@ func run(p *parts) (cleanup.Report, error) {
 	return cleanup.New(cleanup.Options{
 		Store: p, Log: p, Clock: clock, Logger: zap.NewNop(), Metrics: telemetry.NewMetrics(zap.NewNop(), "cleanup", clock),
 		PartitionsAhead: 3, ChunkDelay: 10 * time.Minute, CompactDelay: 2 * time.Hour,
-		RetainPositions: 24 * time.Hour, RetainLog: 48 * time.Hour,
+		RetainPositions: 24 * time.Hour, RetainLog: 48 * time.Hour, RetainErrors: 72 * time.Hour,
 	}).Run(context.Background())
 }
 
@@ -94,6 +100,14 @@ func TestTimeIsTheNewestSnapshots(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("a recording of 2024 was cut by today's clock (-want +got):\n%s", diff)
+	}
+}
+
+func TestRecordedErrorsGoByTheClock(t *testing.T) {
+	p := &parts{head: store.Head{Snapshot: newest}}
+	report, err := run(p)
+	if err != nil || !p.faultsBefore.Equal(today.Add(-72*time.Hour)) || report.DroppedFaults != 4 {
+		t.Errorf("errors before %s went, %d of them, error %v", p.faultsBefore, report.DroppedFaults, err)
 	}
 }
 

@@ -47,6 +47,7 @@ type Config struct {
 	RetainPositions time.Duration `env:"RETAIN_POSITIONS" envDefault:"0" unit:"duration" help:"how long positions stay in PostgreSQL; 0 keeps them"`
 	RetainHistory   time.Duration `env:"RETAIN_HISTORY" envDefault:"0" unit:"duration" help:"how long sessions, plans and the ledger stay; 0 keeps them"`
 	RetainLog       time.Duration `env:"RETAIN_LOG" envDefault:"0" unit:"duration" help:"how long bodies stay in the log; 0 keeps them"`
+	RetainErrors    time.Duration `env:"RETAIN_ERRORS" envDefault:"720h" unit:"duration" help:"how long recorded errors and counts of requests stay; 0 keeps them"`
 }
 
 // Setting describes one setting for --help and for the documentation.
@@ -172,7 +173,7 @@ func (c Config) check() []error {
 		name  string
 		value time.Duration
 	}{
-		{"RETAIN_POSITIONS", c.RetainPositions}, {"RETAIN_HISTORY", c.RetainHistory}, {"RETAIN_LOG", c.RetainLog},
+		{"RETAIN_POSITIONS", c.RetainPositions}, {"RETAIN_HISTORY", c.RetainHistory}, {"RETAIN_LOG", c.RetainLog}, {"RETAIN_ERRORS", c.RetainErrors},
 		{"CHUNK_DELAY", c.ChunkDelay}, {"COMPACT_DELAY", c.CompactDelay},
 	}
 	for _, setting := range retained {

@@ -18,8 +18,12 @@ import (
 // goroutines. Whether an error is worth another attempt is decided by Retryable.
 type Policy struct {
 	options  PolicyOptions
+	op       string // names the upstream
 	breaker  circuitbreaker.CircuitBreaker[any]
 	executor failsafe.Executor[any]
+
+	clock   func() time.Time
+	changed atomic.Int64 // when the breaker changed its state last, in µs since 1970; 0: never
 
 	calls, attempts, failures, refused, opened atomic.Uint64
 }
@@ -91,10 +95,12 @@ func S3Policy() PolicyOptions {
 }
 
 // NewPolicy composes the policy: retries around the breaker around the timeout.
-func NewPolicy(options PolicyOptions) *Policy {
+func NewPolicy(options PolicyOptions) *Policy { return newPolicy(options, time.Now) }
+
+func newPolicy(options PolicyOptions, clock func() time.Time) *Policy {
 	options.Attempts = max(options.Attempts, 1)
 	options.MaxBackoff = max(cmp.Or(options.MaxBackoff, options.Backoff), options.Backoff)
-	p := &Policy{options: options}
+	p := &Policy{options: options, op: "fault.Policy.Do(" + options.Name + ")", clock: clock}
 
 	var policies []failsafe.Policy[any]
 	if options.Attempts > 1 {
@@ -139,6 +145,7 @@ func (p *Policy) newBreaker() circuitbreaker.CircuitBreaker[any] {
 		WithSuccessThreshold(1).
 		WithDelay(p.options.Breaker.Delay).
 		OnOpen(func(circuitbreaker.StateChangedEvent) { p.opened.Add(1) }).
+		OnStateChanged(func(circuitbreaker.StateChangedEvent) { p.changed.Store(p.clock().UnixMicro()) }).
 		Build()
 }
 
@@ -147,7 +154,6 @@ func (p *Policy) newBreaker() circuitbreaker.CircuitBreaker[any] {
 // breaker is open it returns Unavailable "breaker_open" at once. call must heed
 // its context: Do waits for it to return.
 func (p *Policy) Do(ctx context.Context, call func(ctx context.Context) error) error {
-	const op = "fault.Policy.Do"
 	p.calls.Add(1)
 	err := p.executor.WithContext(ctx).RunWithExecution(func(attempt failsafe.Execution[any]) error {
 		p.attempts.Add(1)
@@ -168,9 +174,9 @@ func (p *Policy) Do(ctx context.Context, call func(ctx context.Context) error) e
 	switch {
 	case errors.Is(err, circuitbreaker.ErrOpen):
 		p.refused.Add(1)
-		return E(op, Unavailable, "breaker_open", err).WithRetryAfter(p.breaker.RemainingDelay())
+		return E(p.op, Unavailable, "breaker_open", err).WithRetryAfter(p.breaker.RemainingDelay())
 	case errors.Is(err, timeout.ErrExceeded):
-		return E(op, Timeout, "timeout", err)
+		return E(p.op, Timeout, "timeout", err)
 	default:
 		return err
 	}

@@ -11,7 +11,6 @@ import (
 	"github.com/skyledger/skyledger/internal/projection"
 	"github.com/skyledger/skyledger/internal/rawlog"
 	"github.com/skyledger/skyledger/internal/store"
-	"github.com/skyledger/skyledger/internal/telemetry"
 	"github.com/skyledger/skyledger/internal/vatsim"
 )
 
@@ -114,7 +113,8 @@ func (r *Recorder) leaveToRebuild(ctx context.Context, report *Report, at time.T
 	if r.passedOver[at] {
 		return
 	}
-	telemetry.For(ctx, r.Logger).Error("late snapshot left to a rebuild", zap.Time("snapshot", at))
+	late := fault.E("ingest.leaveToRebuild", fault.Conflict, "late_snapshot", nil)
+	r.note(ctx, zap.ErrorLevel, "late snapshot left to a rebuild", late, zap.Time("snapshot", at))
 	report.LateLeft++
 	r.passedOver[at] = true
 }
@@ -208,7 +208,7 @@ func (r *Recorder) decode(ctx context.Context, entry rawlog.Entry, record rawlog
 
 func (r *Recorder) giveUp(ctx context.Context, entry rawlog.Entry, err error) {
 	r.passedOver[entry.At] = true
-	telemetry.For(ctx, r.Logger).Error("record of the log cannot be read", zap.Time("snapshot", entry.At), zap.Error(err))
+	r.note(ctx, zap.ErrorLevel, "record of the log cannot be read", err, zap.Time("snapshot", entry.At))
 }
 
 func (r *Recorder) project(ctx context.Context, next arrival, late bool, report *Report) (*Current, error) {
@@ -224,7 +224,7 @@ func (r *Recorder) project(ctx context.Context, next arrival, late bool, report 
 	if errors.As(err, &collision) {
 		// Two sessions whose ids are the same hash: the second one is refused, or
 		// it would hold up everything behind it for ever.
-		telemetry.For(ctx, r.Logger).Error("rows refused", zap.Int("rows", len(collision.Keys)), zap.Error(err))
+		r.note(ctx, zap.ErrorLevel, "rows refused", err, zap.Int("rows", len(collision.Keys)))
 		r.projector = nil
 		if err := r.load(ctx); err != nil {
 			return nil, err
@@ -254,7 +254,7 @@ func (r *Recorder) restoreFrames(ctx context.Context, report *Report) error {
 		record, err := r.Log.Get(ctx, at)
 		if err != nil {
 			if fault.Is(err, fault.NotFound) || fault.Is(err, fault.Internal) {
-				telemetry.For(ctx, r.Logger).Error("positions cannot be restored", zap.Time("snapshot", at), zap.Error(err))
+				r.note(ctx, zap.ErrorLevel, "positions cannot be restored", err, zap.Time("snapshot", at))
 				continue
 			}
 			return err

@@ -10,7 +10,6 @@ import (
 	"github.com/skyledger/skyledger/internal/fault"
 	"github.com/skyledger/skyledger/internal/rawlog"
 	"github.com/skyledger/skyledger/internal/store"
-	"github.com/skyledger/skyledger/internal/telemetry"
 	"github.com/skyledger/skyledger/internal/vatsim"
 )
 
@@ -45,7 +44,7 @@ func (r *Recorder) receive(ctx context.Context, tick time.Time, report *Report) 
 			outcome = store.Malformed
 		}
 		report.settle(store.TickRow{Tick: tick, Outcome: outcome, Reason: fault.ReasonOf(err)})
-		telemetry.For(ctx, r.Logger).Warn("no snapshot", zap.Time("tick", tick), zap.Error(err))
+		r.note(ctx, zap.WarnLevel, "no snapshot", err, zap.Time("tick", tick))
 		return nil, nil
 	case network.NotModified:
 		report.settle(store.TickRow{Tick: tick, Outcome: store.Unchanged, Reason: "not_modified", Received: network.Received})
@@ -88,7 +87,7 @@ func (r *Recorder) fetch(ctx context.Context) (network, transceivers vatsim.Fetc
 		if err != nil {
 			// A source without radios, as most recordings are, says so every tick.
 			if !fault.Is(err, fault.NotFound) {
-				telemetry.For(ctx, r.Logger).Warn("no radios", zap.Error(err))
+				r.note(ctx, zap.WarnLevel, "no radios", err)
 			}
 			return nil
 		}
@@ -108,7 +107,7 @@ func (r *Recorder) keep(ctx context.Context, tick time.Time, network, transceive
 			Tick: tick, Outcome: store.Malformed, Reason: fault.ReasonOf(err),
 			Received: network.Received, Bytes: len(network.Body), Hash: network.Hash[:],
 		})
-		telemetry.For(ctx, r.Logger).Warn("malformed snapshot", zap.Time("tick", tick), zap.Error(err))
+		r.note(ctx, zap.WarnLevel, "malformed snapshot", err, zap.Time("tick", tick))
 		return nil, nil
 	}
 	at, err := vatsim.PeekTimestamp(network.Body)
@@ -166,7 +165,7 @@ func (r *Recorder) keep(ctx context.Context, tick time.Time, network, transceive
 func (r *Recorder) decodeStations(ctx context.Context, body []byte) []vatsim.Station {
 	stations, err := vatsim.DecodeStations(body)
 	if err != nil {
-		telemetry.For(ctx, r.Logger).Warn("radios cannot be read", zap.Error(err))
+		r.note(ctx, zap.WarnLevel, "radios cannot be read", err)
 		return nil
 	}
 	return stations

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
 
 	"github.com/skyledger/skyledger/internal/fault"
 	"github.com/skyledger/skyledger/internal/projection"
@@ -75,6 +76,7 @@ type Options struct {
 	Clock   func() time.Time
 	Logger  *zap.Logger
 	Metrics *telemetry.Metrics
+	Faults  *fault.Recorder // nil: nobody keeps account
 
 	BacklogPerRun   int           // most snapshots projected by one run
 	RewindLimit     int           // most snapshots projected again for a late one
@@ -112,7 +114,7 @@ func (r *Recorder) Minute(ctx context.Context, at time.Time) (Report, error) {
 		moment := at.Add(time.Duration(later) * projection.TickLength)
 		delay := min(max(0, moment.Sub(r.Clock())), 3*projection.TickLength)
 		if err := r.Queue.Later(ctx, projection.TickOf(moment), delay); err != nil {
-			telemetry.For(ctx, r.Logger).Error("tick not queued", zap.Time("tick", moment), zap.Error(err))
+			r.note(ctx, zap.ErrorLevel, "tick not queued", err, zap.Time("tick", moment))
 		}
 	}
 	return r.Tick(ctx, projection.TickOf(at))
@@ -153,16 +155,22 @@ func (r *Recorder) Tick(ctx context.Context, tick time.Time) (Report, error) {
 	if current != nil {
 		if publishErr := r.Live.Publish(ctx, *current); publishErr != nil {
 			report.LiveError = fault.ReasonOf(publishErr)
-			telemetry.For(ctx, r.Logger).Warn("live view not moved", zap.Error(publishErr))
+			r.note(ctx, zap.WarnLevel, "live view not moved", publishErr)
 		}
 	}
 	if err != nil && delays(err) {
 		report.Delayed = fault.ReasonOf(err)
-		telemetry.For(ctx, r.Logger).Error("projection delayed, the log has the snapshot", zap.Error(err))
+		r.note(ctx, zap.ErrorLevel, "projection delayed, the log has the snapshot", err)
 		err = nil
 	}
 	r.emit(ctx, &report, started, err)
 	return report, err
+}
+
+// note writes down what went wrong and is handled here.
+func (r *Recorder) note(ctx context.Context, level zapcore.Level, what string, err error, fields ...zap.Field) {
+	r.Faults.Note(ctx, err)
+	telemetry.For(ctx, r.Logger).Log(level, what, append(fields, zap.Error(err))...)
 }
 
 // delays says whether the next run can do what this one could not.

@@ -37,6 +37,7 @@ func (r *Reader) askRedis(ctx context.Context, key entryKey, found held) (pointe
 	if err != nil {
 		reason = fault.ReasonOf(err)
 		r.counts.redisErrors.Add(1)
+		r.faults.Note(ctx, err)
 	}
 	was := r.counts.redisState.Swap(&reason)
 	switch changed := was == nil || *was != reason; {

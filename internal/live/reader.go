@@ -47,6 +47,7 @@ type Options struct {
 	Fallback Fallback
 	Clock    func() time.Time // what ages are reckoned by
 	Logger   *zap.Logger
+	Faults   *fault.Recorder // nil: nobody keeps account
 }
 
 // Reader answers from the nearest layer that knows. Safe for concurrent use.
@@ -58,6 +59,7 @@ type Reader struct {
 	clock    func() time.Time
 	passing  func() time.Time // real time, whatever clock ages are reckoned by
 	logger   *zap.Logger
+	faults   *fault.Recorder
 	policy   *fault.Policy
 	flights  singleflight.Group
 	counts   counters
@@ -75,7 +77,7 @@ func NewReader(options Options) *Reader {
 	reader := &Reader{
 		client: options.Client, keys: newKeys(options.Space), memory: options.Memory,
 		fallback: options.Fallback, clock: options.Clock, passing: time.Now, logger: options.Logger,
-		policy: fault.NewPolicy(fault.RedisPolicy()),
+		faults: options.Faults, policy: options.Faults.Policy(fault.RedisPolicy()),
 	}
 	if reader.memory == nil {
 		reader.memory = NewMemory()
@@ -236,6 +238,7 @@ func (r *Reader) build(ctx context.Context, newerThan time.Time) (err error) {
 	newest, err := r.fallback(ctx, newerThan)
 	if err != nil {
 		r.logger.Warn("live view not to be had from the log", zap.Error(err))
+		r.faults.Note(ctx, err)
 		return fault.E(op, fault.Unavailable, fault.ReasonOf(err), err)
 	}
 	if newest.View == nil {

@@ -3,6 +3,7 @@ package rawlog
 import (
 	"cmp"
 	"context"
+	"errors"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -17,6 +18,7 @@ import (
 type Options struct {
 	Clock  func() time.Time // time.Now
 	Logger *zap.Logger      // none
+	Faults *fault.Recorder  // nil: nobody keeps account
 
 	// KeyframeEvery is how many records a keyframe serves, itself included (48);
 	// KeyframeWithin how far from it they may be (12 minutes).
@@ -283,6 +285,7 @@ func (l *Log) hour(start time.Time) *hourIndex {
 // damaged counts and reports something that cannot be read.
 func (l *Log) damaged(hour time.Time, file string, offset int64, what string, size int64) {
 	l.damages.Add(1)
+	l.options.Faults.Note(context.Background(), fault.E("rawlog.Log", fault.Internal, "damaged", errors.New(what)))
 	l.options.Logger.Error("log is damaged", zap.Time("hour", hour), zap.String("file", file),
 		zap.Int64("offset", offset), zap.String("what", what), zap.Int64("bytes", size))
 }

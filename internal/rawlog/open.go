@@ -33,7 +33,9 @@ func OpenURL(ctx context.Context, address string, options Options) (*Log, error)
 			// An endpoint of one's own rarely has a name per bucket.
 			o.UsePathStyle = settings.BaseEndpoint != nil || os.Getenv("AWS_ENDPOINT_URL") != "" || os.Getenv("AWS_ENDPOINT_URL_S3") != ""
 		})
-		return Open(ctx, NewS3(client, parsed.Host, parsed.Path), options)
+		storage := NewS3(client, parsed.Host, parsed.Path)
+		storage.policy = options.Faults.Policy(fault.S3Policy())
+		return Open(ctx, storage, options)
 	default:
 		return nil, fault.E(op, fault.Invalid, "log_url", nil).
 			WithMessage("The log's address must be file:///directory or s3://bucket/prefix.")

@@ -2,253 +2,227 @@ package store
 
 import (
 	"context"
-	"errors"
-	"fmt"
-	"io"
-	"net/url"
-	"strings"
+	"strconv"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgconn"
+	"pgregory.net/rapid"
 
 	"github.com/skyledger/skyledger/internal/fault"
 )
 
-func TestClassify(t *testing.T) {
-	t.Parallel()
-	answered := func(state string) error { return fmt.Errorf("context: %w", &pgconn.PgError{Code: state}) }
-	for _, test := range []struct {
-		err    error
-		class  fault.Class
-		reason string
-	}{
-		{answered("57P01"), fault.Unavailable, "shutting_down"},
-		{answered("57P03"), fault.Unavailable, "shutting_down"},
-		{answered("08006"), fault.Unavailable, "connection"},
-		{answered("25006"), fault.Unavailable, "read_only"},
-		{answered("53300"), fault.Unavailable, "too_many_connections"},
-		{answered("53100"), fault.Unavailable, "disk_full"},
-		{answered("53200"), fault.Unavailable, "out_of_resources"},
-		{answered("40P01"), fault.Unavailable, "deadlock"},
-		{answered("28P01"), fault.Unavailable, "login_refused"},
-		{answered("57014"), fault.Timeout, "statement_timeout"},
-		{answered("22021"), fault.Invalid, "data_22021"},
-		{answered("42601"), fault.Internal, "sqlstate_42601"},
-		{answered("SK002"), fault.Conflict, "fenced"},
-		{context.DeadlineExceeded, fault.Timeout, "timeout"},
-		{context.Canceled, fault.Unavailable, "canceled"},
-		{io.ErrUnexpectedEOF, fault.Unavailable, "connection"},
-		{fault.E("x", fault.Conflict, "fenced", nil), fault.Conflict, "fenced"},
-		{errors.New("a bug"), fault.Internal, "internal_error"},
-	} {
-		t.Run(test.err.Error()+" is "+string(test.class), func(t *testing.T) {
-			t.Parallel()
-			got := classify("op", test.err)
-			if !fault.Is(got, test.class) {
-				t.Errorf("class = %v, want %v", fault.ClassOf(got), test.class)
-			}
-			if reason := fault.ReasonOf(got); test.class != fault.Internal && reason != test.reason {
-				t.Errorf("reason = %q, want %q", reason, test.reason)
-			}
-		})
-	}
+// noted is a recorder of one process with a clock that the test moves.
+type noted struct {
+	*fault.Recorder
+	now time.Time
 }
 
-func TestFaults(t *testing.T) {
-	t.Parallel()
-	t.Run("a replay of everything leaves no trace in the statistics", func(t *testing.T) {
-		t.Parallel()
-		s, b := setup(t)
-		var all []Changes
-		state := State{}
-		for n := range 5 {
-			c := project(state, snapshot{At: at(n), Present: []presence{{0, int32(n + 3)}, {1, 5}, {2, 9}, {6, 9}}})
-			must(t, s.Commit(t.Context(), c))
-			all = append(all, c)
-			var err error
-			state, err = s.LoadState(t.Context())
-			must(t, err)
-		}
-		before := written(t, s, b)
-		for _, c := range all {
-			expectConflict(t, s.Commit(t.Context(), c), "already_projected")
-			must(t, s.RecordTick(t.Context(), c.Tick, c.MissingTicks))
-			must(t, s.RecordTick(t.Context(), TickRow{Tick: c.Tick.Tick, Outcome: Missing, Reason: "not_run"}, nil))
-		}
-		expectConflict(t, s.Commit(t.Context(), changes(Head{}, at(9))), "fenced")
-		requireDiff(t, "rows written", cmp.Diff(before, written(t, s, b)))
-	})
+func newNoted(process string) *noted {
+	n := &noted{now: start}
+	clock := func() time.Time { return n.now }
+	n.Recorder = fault.NewRecorder(fault.RecorderOptions{Process: process, Function: "local", Clock: clock, Passing: clock})
+	return n
+}
 
-	t.Run("of writers at once one wins each snapshot and the others lose without a trace", func(t *testing.T) {
+func TestRecordFaults(t *testing.T) {
+	t.Parallel()
+	ctx := fault.WithFunction(context.Background(), "ingest")
+	span := FaultSpan{From: start.Add(-time.Hour), To: start.Add(time.Hour)}
+	broken := fault.E("store.Commit", fault.Unavailable, "connection", nil)
+
+	t.Run("what processes tell at once adds up", func(t *testing.T) {
 		t.Parallel()
-		s, b := setup(t, func(o *Options) { o.MaxConns = 6 })
-		var won, lost atomic.Int32
+		s, b := setup(t, func(o *Options) { o.MaxConns = 8 })
+		const processes, rounds, each = 6, 5, 7
 		var group sync.WaitGroup
-		for range 6 {
+		for i := range processes {
 			group.Go(func() {
-				for n := range 10 {
-					state, err := s.LoadState(context.Background())
-					if err == nil {
-						err = s.Commit(context.Background(), project(state, snapshot{At: at(n), Present: []presence{{0, int32(n + 3)}, {1, 5}}}))
+				n := newNoted("p" + strconv.Itoa(i))
+				for round := range rounds {
+					for note := range each {
+						n.Note(ctx, broken)
+						n.Note(fault.WithFunction(ctx, "f"+strconv.Itoa(note)), broken)
+						n.Request(ctx, "event", 200+note%2*300, time.Duration(round)*time.Second)
 					}
-					switch {
-					case err == nil:
-						won.Add(1)
-					case fault.Is(err, fault.Conflict):
-						lost.Add(1)
-					default:
-						t.Errorf("unexpected: %v", err)
+					if err := n.Flush(ctx, s); err != nil {
+						t.Error(err)
 					}
 				}
 			})
 		}
 		group.Wait()
-		head, err := s.Head(t.Context())
+		var failures, ofIngest, requests, slots int
+		must(t, b.Conn.QueryRow(ctx, `SELECT sum(count), sum(count) FILTER (WHERE function = 'ingest') FROM kept.failure_counts`).Scan(&failures, &ofIngest))
+		must(t, b.Conn.QueryRow(ctx, `SELECT sum(count), sum((SELECT sum(n) FROM unnest(durations) n)) FROM kept.request_counts`).Scan(&requests, &slots))
+		requireDiff(t, "sums", cmp.Diff(
+			[]int{2 * processes * rounds * each, processes * rounds * each, processes * rounds * each, processes * rounds * each},
+			[]int{failures, ofIngest, requests, slots}))
+	})
+
+	t.Run("a batch that comes again changes nothing", func(t *testing.T) {
+		t.Parallel()
+		s, b := setup(t)
+		batch := fault.Batch{
+			Process: "p", Function: "ingest", Sequence: 1, Started: start, At: start,
+			Failures:  []fault.FailureCount{{Bucket: start, Function: "ingest", Fingerprint: "f", Count: 3, FirstSeen: start, LastSeen: start}},
+			Upstreams: []fault.UpstreamState{{Name: "redis", State: "open", Since: start}},
+		}
+		must(t, s.RecordFaults(ctx, batch))
+		tables := []string{"kept.processes", "kept.failures", "kept.failure_counts", "kept.request_counts", "kept.upstreams"}
+		before := rowVersions(t, b, tables)
+		must(t, s.RecordFaults(ctx, batch))
+		requireDiff(t, "row versions", cmp.Diff(before, rowVersions(t, b, tables)))
+	})
+
+	t.Run("a failure keeps its first sight and its last words", func(t *testing.T) {
+		t.Parallel()
+		s, _ := setup(t)
+		late, early := newNoted("late"), newNoted("early")
+		late.now = start.Add(20 * time.Minute)
+		late.Note(ctx, fault.E("op", fault.Internal, "x", nil).WithMessage("ignored"))
+		must(t, late.Flush(ctx, s))
+		early.Note(ctx, fault.E("op", fault.Internal, "x", broken))
+		must(t, early.Flush(ctx, s))
+		found, err := s.Failures(ctx, span)
 		must(t, err)
-		if int(won.Load()) != count(t, b, "snapshots") || head.Version != int64(won.Load()) || won.Load()+lost.Load() != 60 {
-			t.Errorf("%d won, %d lost; %d snapshots, version %d", won.Load(), lost.Load(), count(t, b, "snapshots"), head.Version)
+		identity := fault.Identity{Class: fault.Internal, Op: "op", Reason: "x"}
+		requireDiff(t, "failures", cmp.Diff([]fault.FailureCount{{
+			Bucket: span.From, Function: "ingest", Fingerprint: identity.Fingerprint(), Class: "internal", Op: "op", Reason: "x",
+			Count: 2, FirstSeen: start, LastSeen: late.now, Sample: "op: internal (x)",
+		}}, found))
+	})
+
+	t.Run("requests come back with their durations", func(t *testing.T) {
+		t.Parallel()
+		s, _ := setup(t)
+		n := newNoted("p")
+		n.Request(ctx, "GET /api/status", 200, 3*time.Millisecond)
+		n.now = start.Add(10 * time.Minute)
+		n.Request(ctx, "GET /api/status", 204, time.Minute)
+		must(t, n.Flush(ctx, s))
+		found, err := s.Requests(ctx, span)
+		must(t, err)
+		requireDiff(t, "requests", cmp.Diff([]fault.RequestCount{{
+			Bucket: span.From, Function: "ingest", Route: "GET /api/status", Status: 2, Count: 2,
+			Total: time.Minute + 3*time.Millisecond, Durations: []int64{0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1}, Last: n.now,
+		}}, found))
+		none, err := s.Requests(ctx, FaultSpan{From: span.From, To: span.To, Function: "cleanup"})
+		must(t, err)
+		if len(none) > 0 {
+			t.Errorf("another function has %v", none)
 		}
 	})
 
-	t.Run("a server that became read-only is unavailable until another connection finds it writable", func(t *testing.T) {
+	t.Run("upstreams and processes are known until they end", func(t *testing.T) {
 		t.Parallel()
-		s, b := setup(t)
-		must(t, s.Commit(t.Context(), changes(Head{}, at(0))))
-		database := pgx.Identifier{b.Conn.Config().Database}.Sanitize()
-		_, err := b.Conn.Exec(t.Context(), `ALTER DATABASE `+database+` SET default_transaction_read_only = on`)
+		s, _ := setup(t)
+		n := newNoted("p")
+		policy := n.Policy(fault.PolicyOptions{Name: "redis", Breaker: fault.BreakerOptions{Failures: 1, Delay: time.Hour}})
+		_ = policy.Do(ctx, func(context.Context) error { return broken })
+		must(t, n.Flush(ctx, s))
+		told, err := s.Upstreams(ctx, start)
 		must(t, err)
-		s.pool.Reset() // as a failover cuts connections
-		err = s.Commit(t.Context(), changes(Head{Version: 1}, at(1)))
-		if !fault.Is(err, fault.Unavailable) || fault.ReasonOf(err) != "read_only" {
-			t.Fatalf("error = %v, want read_only", err)
+		requireDiff(t, "upstreams", cmp.Diff([]ToldUpstream{{
+			Process: "p", Function: "local", Told: start,
+			UpstreamState: fault.UpstreamState{Name: "redis", State: "open", Since: start, Calls: 1, Attempts: 1, Failures: 1, Opened: 1},
+		}}, told))
+		n.now = start.Add(time.Minute)
+		must(t, n.Finish(ctx, s))
+		if told, err = s.Upstreams(ctx, start); err != nil || len(told) > 0 {
+			t.Errorf("after its end: %v %v", told, err)
 		}
-		_, err = b.Conn.Exec(t.Context(), `ALTER DATABASE `+database+` RESET default_transaction_read_only`)
+		processes, err := s.Processes(ctx, start, 10)
 		must(t, err)
-		must(t, s.Commit(t.Context(), changes(Head{Version: 1}, at(1))))
+		requireDiff(t, "processes", cmp.Diff([]Process{{Process: "p", Function: "local", Started: start, Told: n.now, Ended: n.now}}, processes))
 	})
 
-	t.Run("connections that the server ended are replaced", func(t *testing.T) {
+	t.Run("what is past retention goes and nothing newer", func(t *testing.T) {
 		t.Parallel()
 		s, b := setup(t)
-		must(t, s.Ping(t.Context()))
-		_, err := b.Conn.Exec(t.Context(), `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
-			WHERE datname = current_database() AND application_name = 'skyledger'`)
+		old, young := newNoted("old"), newNoted("young")
+		old.Note(ctx, broken)
+		old.Note(ctx, fault.E("gone", fault.Internal, "", nil))
+		old.Request(ctx, "event", 200, 0)
+		policy := old.Policy(fault.PolicyOptions{Name: "redis"})
+		_ = policy
+		must(t, old.Flush(ctx, s))
+		young.now = start.Add(48 * time.Hour)
+		young.Note(ctx, broken)
+		must(t, young.Flush(ctx, s))
+		dropped, err := s.DropFaults(ctx, start.Add(24*time.Hour))
 		must(t, err)
-		c := changes(Head{}, at(0))
-		if err := s.Commit(t.Context(), c); err != nil {
-			if !fault.Is(err, fault.Unavailable) {
-				t.Fatalf("error = %v, want unavailable", err)
+		if dropped != 6 {
+			t.Errorf("%d rows dropped, want 2 counts, 1 kind, 1 request, 1 process, 1 upstream", dropped)
+		}
+		left := map[string]int{}
+		for table, want := range map[string]int{"processes": 1, "failures": 1, "failure_counts": 1, "request_counts": 0, "upstreams": 0} {
+			var rows int
+			must(t, b.Conn.QueryRow(ctx, `SELECT count(*) FROM kept.`+table).Scan(&rows))
+			if left[table] = rows; rows != want {
+				t.Errorf("%s: %d rows left, want %d", table, rows, want)
 			}
-			must(t, s.Commit(t.Context(), c))
-		}
-	})
-
-	t.Run("a lock that somebody holds is waited for, thrice, and then it is unavailable", func(t *testing.T) {
-		t.Parallel()
-		s, b := setup(t, func(o *Options) { o.LockTimeout = 20 * time.Millisecond })
-		tx, err := b.Conn.Begin(t.Context())
-		must(t, err)
-		_, err = tx.Exec(t.Context(), `SELECT FROM head FOR UPDATE`)
-		must(t, err)
-		err = s.Commit(t.Context(), changes(Head{}, at(0)))
-		if !fault.Is(err, fault.Unavailable) || fault.ReasonOf(err) != "locked" {
-			t.Fatalf("error = %v, want locked", err)
-		}
-		must(t, tx.Rollback(t.Context()))
-		must(t, s.Commit(t.Context(), changes(Head{}, at(0))))
-	})
-
-	t.Run("all connections in use is a lack of connections, not a bug", func(t *testing.T) {
-		t.Parallel()
-		s, _ := setup(t, func(o *Options) { o.MaxConns = 1; o.AcquireTimeout = 30 * time.Millisecond })
-		conn, err := s.pool.Acquire(t.Context())
-		must(t, err)
-		defer conn.Release()
-		err = s.Commit(t.Context(), changes(Head{}, at(0)))
-		if !fault.Is(err, fault.Unavailable) || fault.ReasonOf(err) != "no_connection" {
-			t.Fatalf("error = %v, want no_connection", err)
-		}
-	})
-
-	t.Run("no server at all is unavailable, and opening does not mind", func(t *testing.T) {
-		t.Parallel()
-		s, err := Open(t.Context(), Options{URL: "postgres://nobody@127.0.0.1:1/none?connect_timeout=2"})
-		must(t, err)
-		defer s.Close()
-		if err := s.Ping(t.Context()); !fault.Is(err, fault.Unavailable) {
-			t.Errorf("error = %v, want unavailable", err)
 		}
 	})
 }
 
-// written returns n_tup_ins, n_tup_upd and n_tup_del of every table, once the
-// statistics of the store's own connections have arrived.
-func written(t *testing.T, s *Store, b *bundle) string {
+// rowVersions are the rows of the tables as PostgreSQL has them: where and by
+// which transaction.
+func rowVersions(t testing.TB, b *bundle, tables []string) []string {
 	t.Helper()
-	s.pool.Reset() // a connection that ends reports its statistics
-	poll(t, "the store's connections are gone", func() bool {
-		var n int
-		must(t, b.Conn.QueryRow(t.Context(), `SELECT count(*) FROM pg_stat_activity
-			WHERE datname = current_database() AND application_name = 'skyledger'`).Scan(&n))
-		return n == 0
-	})
-	var all string
-	must(t, b.Conn.QueryRow(t.Context(), `SELECT string_agg(format('%s %s %s %s', relname, n_tup_ins, n_tup_upd, n_tup_del), E'\n' ORDER BY relname)
-		FROM pg_stat_user_tables`).Scan(&all))
+	var all []string
+	for _, table := range tables {
+		var versions string
+		must(t, b.Conn.QueryRow(t.Context(), `SELECT coalesce(string_agg(ctid::text || xmin::text, ' ' ORDER BY ctid), '') FROM `+table).Scan(&versions))
+		all = append(all, table+" "+versions)
+	}
 	return all
 }
 
-func TestPassword(t *testing.T) {
+// TestSpansAddUp tells notes of random moments and compares what comes back,
+// for any step, with a count of its own.
+func TestSpansAddUp(t *testing.T) {
 	t.Parallel()
 	s, b := setup(t)
-	s.Close()
-	login := strings.ReplaceAll(b.Conn.Config().Database, "test_", "role_")
-	_, err := b.Conn.Exec(t.Context(), `CREATE ROLE `+login+` LOGIN SUPERUSER PASSWORD 'one'`)
-	must(t, err)
-	t.Cleanup(func() {
-		conn, err := pgx.Connect(context.Background(), b.URL)
+	ctx := context.Background()
+	rapid.Check(t, func(r *rapid.T) {
+		_, err := b.Conn.Exec(ctx, `TRUNCATE kept.processes, kept.failures, kept.failure_counts, kept.request_counts, kept.upstreams`)
 		must(t, err)
-		defer closeQuietly(conn)
-		_, err = conn.Exec(context.Background(), `DROP ROLE `+login)
+		n := newNoted("p")
+		begin := start.Truncate(time.Hour)
+		span := FaultSpan{From: begin, To: begin.Add(2 * time.Hour), Step: time.Duration(rapid.IntRange(1, 24).Draw(r, "step")) * fault.BucketLength}
+		want := map[string]int64{}
+		for range rapid.IntRange(0, 30).Draw(r, "notes") {
+			n.now = begin.Add(time.Duration(rapid.IntRange(-3600, 3*3600).Draw(r, "second")) * time.Second)
+			op := rapid.SampledFrom([]string{"a", "b"}).Draw(r, "op")
+			n.Note(ctx, fault.E(op, fault.Internal, "", nil))
+			n.Request(ctx, op, 500, time.Second)
+			if at := n.now.Truncate(fault.BucketLength); !at.Before(span.From) && at.Before(span.To) {
+				bin := at.Sub(begin).Truncate(span.Step)
+				want[op+bin.String()]++
+			}
+		}
+		must(t, n.Flush(ctx, s))
+		failures, err := s.Failures(ctx, span)
 		must(t, err)
+		requests, err := s.Requests(ctx, span)
+		must(t, err)
+		failed, asked := map[string]int64{}, map[string]int64{}
+		for _, row := range failures {
+			failed[row.Op+row.Bucket.Sub(begin).String()] += row.Count
+		}
+		for _, row := range requests {
+			asked[row.Route+row.Bucket.Sub(begin).String()] += row.Count
+			if row.Durations[9] != row.Count || row.Total != time.Duration(row.Count)*time.Second {
+				r.Fatalf("durations of %+v", row)
+			}
+		}
+		if diff := cmp.Diff(want, failed); diff != "" {
+			r.Fatalf("failures (-noted +found):\n%s", diff)
+		}
+		if diff := cmp.Diff(want, asked); diff != "" {
+			r.Fatalf("requests (-noted +found):\n%s", diff)
+		}
 	})
-	address, err := url.Parse(b.URL)
-	must(t, err)
-	address.User = url.UserPassword(login, "wrong")
-	if conn, err := pgx.Connect(t.Context(), address.String()); err == nil {
-		closeQuietly(conn)
-		t.Fatal("the server trusts everybody: give the tests one that asks for passwords")
-	}
-	address.User = url.User(login)
-	current, reads := "one", 0
-	s, err = Open(t.Context(), Options{URL: address.String(), Schema: DefaultSchema, Password: func(context.Context) (string, error) {
-		reads++
-		return current, nil
-	}})
-	must(t, err)
-	defer s.Close()
-	must(t, s.Ping(t.Context()))
-	_, err = b.Conn.Exec(t.Context(), `ALTER ROLE `+login+` PASSWORD 'two'`)
-	must(t, err)
-	current = "two"
-	s.pool.Reset()
-	must(t, s.Ping(t.Context()))
-	if reads != 2 {
-		t.Errorf("the password was read %d times, want 2", reads)
-	}
-	current = "neither"
-	_, err = b.Conn.Exec(t.Context(), `ALTER ROLE `+login+` PASSWORD 'three'`)
-	must(t, err)
-	s.pool.Reset()
-	if err := s.Ping(t.Context()); fault.ReasonOf(err) != "login_refused" {
-		t.Errorf("error = %v, want login_refused", err)
-	}
-	if reads != 3 {
-		t.Errorf("the password was read %d times, want 3: once more and no further", reads)
-	}
 }

@@ -24,6 +24,8 @@ func (s *Store) use(ctx context.Context, op string, work func(ctx context.Contex
 		err := s.once(ctx, work)
 		if sqlstate(err) == stateLoginRefused && !refreshed && s.secret.forget() {
 			refreshed = true
+			// Mended here or not, somebody should know that a secret was refused.
+			s.options.Faults.Note(ctx, classify(op, err))
 			s.options.Logger.Warn("login refused, password is read again", zap.String("operation", op))
 			err = s.once(ctx, work)
 		}

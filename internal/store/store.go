@@ -46,7 +46,8 @@ type Options struct {
 	LockTimeout      time.Duration // longest wait of a statement for a lock; default 3 s
 	StatementTimeout time.Duration // longest statement of a transaction; default 30 s
 
-	Logger *zap.Logger // default: none
+	Logger *zap.Logger     // default: none
+	Faults *fault.Recorder // nil: nobody keeps account
 }
 
 // Open returns a store. It does not connect: a collector starts, and logs what
@@ -70,7 +71,7 @@ func Open(ctx context.Context, options Options) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Store{options: options, secret: secret{read: options.Password}, policy: fault.NewPolicy(fault.PostgresPolicy(repeatable))}
+	s := &Store{options: options, secret: secret{read: options.Password}, policy: options.Faults.Policy(fault.PostgresPolicy(repeatable))}
 	connection := config.ConnConfig
 	// Describing a statement once per connection, without preparing it, leaves
 	// no state on the server: connections may go through a proxy.

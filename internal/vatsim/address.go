@@ -37,6 +37,7 @@ func (c *Client) where(ctx context.Context) addresses {
 	fresh, err := c.status(ctx)
 	fresh.expires = now.Add(addressesLast)
 	if err != nil {
+		c.options.Faults.Note(ctx, err)
 		c.options.Logger.Warn("status.json cannot be read; the last known addresses stand",
 			zap.String("reason", fault.ReasonOf(err)), zap.Error(err))
 		fresh.expires = now.Add(addressesRetry)

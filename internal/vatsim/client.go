@@ -47,6 +47,7 @@ type ClientOptions struct {
 	Transport http.RoundTripper // must not decompress; one of the client's own
 	Clock     func() time.Time  // time.Now
 	Logger    *zap.Logger       // none
+	Faults    *fault.Recorder   // knows the policies that are not given; nil: nobody keeps account
 }
 
 // Client fetches the feed's bodies, conditionally, compressed and within bounds.
@@ -92,12 +93,12 @@ func NewClient(options ClientOptions) *Client {
 	options.MaxBody = cmp.Or(options.MaxBody, 32<<20)
 	options.MaxWait = cmp.Or(options.MaxWait, 5*time.Minute)
 	if options.Policy == nil {
-		options.Policy = fault.NewPolicy(fault.FeedPolicy())
+		options.Policy = options.Faults.Policy(fault.FeedPolicy())
 	}
 	if options.TransceiversPolicy == nil {
 		policy := fault.FeedPolicy()
 		policy.Name = "transceivers"
-		options.TransceiversPolicy = fault.NewPolicy(policy)
+		options.TransceiversPolicy = options.Faults.Policy(policy)
 	}
 	if options.Transport == nil {
 		options.Transport = newTransport()
