@@ -50,6 +50,7 @@ type Deps struct {
 	Clock   func() time.Time
 	Logger  *zap.Logger
 	Metrics *telemetry.Metrics // nil: requests are logged without metrics
+	Faults  *fault.Recorder    // nil: nobody keeps account
 	Random  io.Reader          // request ids are made from it; nil: crypto/rand
 }
 

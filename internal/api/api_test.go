@@ -8,11 +8,13 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/aws/aws-lambda-go/events"
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/skyledger/skyledger/internal/api"
 	"github.com/skyledger/skyledger/internal/fault"
@@ -336,3 +338,30 @@ var (
 	_ api.Ledger  = (*store.Store)(nil)
 	_ api.Records = (*rawlog.Log)(nil)
 )
+
+func TestRequestsAreCounted(t *testing.T) {
+	deps := deps(t)
+	deps.Faults = fault.NewRecorder(fault.RecorderOptions{Function: "api-status", Clock: deps.Clock})
+	deps.Ledger = &ledger{err: fault.E("store.Ledger", fault.Unavailable, "connection", nil)}
+	handler := handler(t, deps)
+	for target, times := range map[string]int{"/api/flights": 2, "/api/feed/ledger": 3, "/api/feed/ledger?limit=0": 4, "/nowhere": 1, "/elsewhere": 1} {
+		for range times {
+			ask(handler, "GET", target)
+		}
+	}
+	failures, requests := deps.Faults.Recent(now.Add(-time.Hour), now.Add(time.Hour))
+	counts := map[string]int64{}
+	for _, failure := range failures {
+		counts[strings.Join([]string{string(failure.Class), failure.Op, failure.Reason}, " ")] = failure.Count
+	}
+	for _, request := range requests {
+		counts[request.Route+" "+strconv.Itoa(request.Status)] = request.Count
+	}
+	want := map[string]int64{
+		"GET /api/flights 2": 2, "GET /api/feed/ledger 5": 3, "GET /api/feed/ledger 4": 4, "unknown 4": 2,
+		"unavailable store.Ledger connection": 3, "invalid_input request invalid_input": 4, "not_found request not_found": 2,
+	}
+	if diff := cmp.Diff(want, counts); diff != "" {
+		t.Errorf("-asked +counted\n%s", diff)
+	}
+}

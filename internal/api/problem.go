@@ -95,12 +95,14 @@ func (s *service) problem(ctx context.Context, err error) *Problem {
 	return problem
 }
 
-// note logs an error: what was asked wrongly only where somebody looks for it.
+// note logs and records an error: what was asked wrongly is logged only where
+// somebody looks for it, and counted with the request.
 func (s *service) note(ctx context.Context, err error) {
 	class := fault.ClassOf(err)
 	log := telemetry.For(ctx, s.Logger)
 	fields := []zap.Field{zap.String("class", string(class)), zap.String("reason", fault.ReasonOf(err)), zap.Error(err)}
 	if class.HTTPStatus() >= http.StatusInternalServerError {
+		s.Faults.Note(ctx, err)
 		log.Error("request failed", fields...)
 	} else {
 		log.Debug("request refused", fields...)
@@ -142,6 +144,10 @@ func codeOf(status int) fault.Class {
 	switch {
 	case status == http.StatusNotFound:
 		return fault.NotFound
+	case status == http.StatusConflict:
+		return fault.Conflict
+	case status == http.StatusTooManyRequests:
+		return fault.Throttled
 	case status >= http.StatusInternalServerError:
 		return fault.Internal
 	default:

@@ -151,10 +151,11 @@ func writeProblem(w http.ResponseWriter, problem *Problem) {
 	_, _ = w.Write(body) // a client that left
 }
 
-// report writes the request's log line, after answering for a panic.
+// report writes the request's log line and counts it, after answering for a panic.
 func (s *service) report(r *http.Request, w *watch, pattern string, took time.Duration, panicked any) {
 	ctx := r.Context()
 	if panicked != nil {
+		s.Faults.Note(ctx, fault.E("api.report", fault.Internal, "panic", fmt.Errorf("%v", panicked)))
 		telemetry.For(ctx, s.Logger).Error("panic", zap.String("cause", fmt.Sprint(panicked)), zap.ByteString("stack", debug.Stack()))
 		if w.status != 0 {
 			panic(http.ErrAbortHandler) // too late to say so: break the answer off
@@ -171,7 +172,9 @@ func (s *service) report(r *http.Request, w *watch, pattern string, took time.Du
 		outcome = "error"
 	case w.status >= http.StatusBadRequest:
 		outcome = "refused"
+		s.Faults.Refused(ctx, codeOf(w.status))
 	}
+	s.Faults.Request(ctx, routeOf(pattern), w.status, took)
 	fields := []zap.Field{
 		zap.String("method", r.Method), zap.String("path", r.URL.Path), zap.String("route", pattern),
 		zap.Int("status", w.status), zap.Int64("bytes", w.bytes),
@@ -188,6 +191,15 @@ func (s *service) report(r *http.Request, w *watch, pattern string, took time.Du
 		values["RequestErrors"] = telemetry.Value{Value: 1, Unit: telemetry.Count}
 	}
 	s.Metrics.Emit(ctx, "request", outcome, values, fields...)
+}
+
+// routeOf is the name under which requests are counted: what no operation
+// takes is one route, however many paths people try.
+func routeOf(pattern string) string {
+	if pattern == "" {
+		return "unknown"
+	}
+	return pattern
 }
 
 // watch notes what was answered.

@@ -40,7 +40,7 @@ func answering(ctx context.Context, runtime *Runtime, function string) (lambda.H
 	}
 	handler, err := api.New(api.Deps{
 		Live: reader, Ledger: database, Log: log, Source: runtime.Config.Source,
-		Clock: runtime.Clock, Logger: runtime.Logger, Metrics: runtime.Metrics(function),
+		Clock: runtime.Clock, Logger: runtime.Logger, Metrics: runtime.Metrics(function), Faults: runtime.Faults(),
 	}, function)
 	if err != nil {
 		return nil, err

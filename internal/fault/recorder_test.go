@@ -80,17 +80,20 @@ func (d *desk) sum() (total int64) {
 	return total
 }
 
+// idKey is where the tests' requests carry their id.
+type idKey struct{}
+
 var down = E("store.RecordFaults", Unavailable, "connection", nil)
 
 func TestNotesOfOneKindAreOneEntry(t *testing.T) {
 	d := newDesk()
 	r := d.recorder("p", func(o *RecorderOptions) {
-		o.RequestID = func(ctx context.Context) string { id, _ := ctx.Value(desk{}.batches).(string); return id }
+		o.RequestID = func(ctx context.Context) string { id, _ := ctx.Value(idKey{}).(string); return id }
 	})
 	ctx := WithFunction(t.Context(), "api-status")
 	for i := range 3 {
 		cause := errors.New("attempt " + strconv.Itoa(i))
-		r.Note(context.WithValue(ctx, desk{}.batches, "r-"+strconv.Itoa(i)), E("store.Ledger", Unavailable, "connection", cause))
+		r.Note(context.WithValue(ctx, idKey{}, "r-"+strconv.Itoa(i)), E("store.Ledger", Unavailable, "connection", cause))
 		d.now = d.now.Add(time.Second)
 	}
 	r.Refused(ctx, Invalid)
