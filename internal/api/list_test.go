@@ -380,6 +380,22 @@ func TestListsAreKeptByTag(t *testing.T) {
 	}
 }
 
+func TestListsAreCompressed(t *testing.T) {
+	handler := crowded(t, 50)
+	for _, target := range []string{"/api/flights?sort=callsign", "/api/flights", "/api/flights?format=csv", "/api/flights?format=json"} {
+		for _, encoding := range []string{"gzip", "zstd"} {
+			answer := ask(handler, "GET", target, "Accept-Encoding", encoding)
+			if got := answer.Header().Get("Content-Encoding"); got != encoding {
+				t.Errorf("%s asked for as %s is %q", target, encoding, got)
+			}
+			tag := answer.Header().Get("ETag")
+			if again := ask(handler, "GET", target, "Accept-Encoding", encoding, "If-None-Match", tag); again.Code != http.StatusNotModified {
+				t.Errorf("%s as %s: its own tag %s gives %d", target, encoding, tag, again.Code)
+			}
+		}
+	}
+}
+
 func TestLargeBodiesAreRefused(t *testing.T) {
 	answer := askBody(handler(t, deps(t)), "GET", "/api/flights?limit=1", strings.Repeat("x", 65<<10))
 	if answer.Code != http.StatusRequestEntityTooLarge {

@@ -25,13 +25,16 @@ const (
 	longestRequestID = 128
 	leastCompressed  = 1024 // bytes; below, a compressed answer saves no packet
 	encodingSuffix   = "-gzip"
+	// On a list of 1,500 flights level 1 takes two fifths of the default's time for
+	// a fifth more bytes; what is asked for often lies compressed already.
+	compressionLevel = 1
 )
 
 // wrap puts around the operations what every request passes: its id, one log
 // line, shelter from panics, cross-origin access, unknown paths, compression.
 func (s *service) wrap() (http.Handler, error) {
 	mux := s.mux
-	compress, err := gzhttp.NewWrapper(gzhttp.MinSize(leastCompressed), gzhttp.SuffixETag(encodingSuffix))
+	compress, err := gzhttp.NewWrapper(gzhttp.MinSize(leastCompressed), gzhttp.SuffixETag(encodingSuffix), gzhttp.CompressionLevel(compressionLevel))
 	if err != nil {
 		return nil, fault.E("api.New", fault.Internal, "compression", err)
 	}
@@ -65,7 +68,7 @@ func (s *service) wrap() (http.Handler, error) {
 				"The request's body may have 64 KB at most."))
 		case problem != nil:
 			writeProblem(watched, problem)
-		case s.direct[r.URL.Path] && !prefersZstd(r.Header.Get("Accept-Encoding")):
+		case s.direct[r.URL.Path] && takenAsKept(r):
 			mux.ServeHTTP(watched, r)
 		default:
 			compressed(watched, r)
@@ -97,6 +100,13 @@ func preflight(w http.ResponseWriter) {
 	header.Set("Access-Control-Allow-Headers", "Accept, Content-Type, If-None-Match, X-Request-Id")
 	header.Set("Access-Control-Max-Age", "86400")
 	w.WriteHeader(http.StatusNoContent)
+}
+
+// takenAsKept reports whether a request may be answered with the bytes that lie
+// ready: nothing was asked of them, in no encoding that they are not kept in.
+func takenAsKept(r *http.Request) bool {
+	asked := &ListParams{Accept: r.Header.Get("Accept")}
+	return r.URL.RawQuery == "" && asked.format() == formatJSON && !prefersZstd(r.Header.Get("Accept-Encoding"))
 }
 
 // unrouted answers what no operation takes: 405 where another method would be
