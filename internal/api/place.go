@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/skyledger/skyledger/internal/fault"
+	"github.com/skyledger/skyledger/internal/geo"
 )
 
 // Places knows regions and FIRs; *reference.Reader is one. An unknown name is a
@@ -50,7 +51,7 @@ func (p *PlaceParams) read(ctx context.Context, s *service) (inside []func(place
 		if !ok {
 			return nil, invalid(ctx, "bbox", p.BBox, "must be west,south,east,north in degrees: longitudes from -180 to 180, latitudes from -90 to 90, south not above north")
 		}
-		inside = append(inside, func(at place) bool { return at.known && box.holds(at.lat, at.lon) })
+		inside = append(inside, func(at place) bool { return at.known && box.Holds(at.lat, at.lon) })
 	}
 	if p.Near != "" {
 		circle, ok := parseCircle(p.Near)
@@ -112,37 +113,20 @@ func parseNumbers(text string, count int) ([]float64, bool) {
 	return numbers, true
 }
 
-// box is a part of the world between two parallels and two meridians.
-type box struct{ west, south, east, north float64 }
-
-func parseBBox(text string) (box, bool) {
+func parseBBox(text string) (geo.Box, bool) {
 	n, ok := parseNumbers(text, 4)
 	if !ok {
-		return box{}, false
+		return geo.Box{}, false
 	}
-	b := box{n[0], n[1], n[2], n[3]}
-	valid := isLongitude(b.west) && isLongitude(b.east) && isLatitude(b.south) && isLatitude(b.north) && b.south <= b.north
-	return b, valid
-}
-
-func isLatitude(degrees float64) bool  { return math.Abs(degrees) <= 90 }
-func isLongitude(degrees float64) bool { return math.Abs(degrees) <= 180 }
-
-func (b box) holds(lat, lon float64) bool {
-	if lat < b.south || lat > b.north {
-		return false
-	}
-	if b.west <= b.east {
-		return lon >= b.west && lon <= b.east
-	}
-	return lon >= b.west || lon <= b.east
+	box := geo.Box{West: n[0], South: n[1], East: n[2], North: n[3]}
+	return box, box.Valid()
 }
 
 // circle is a part of the world around a point.
 type circle struct{ lat, lon, miles float64 }
 
-// halfWay is the greatest distance of two places: half the earth's girth.
-const halfWay = 10_801 // nautical miles, rounded up
+// farthest is the greatest distance of two places in nautical miles, rounded up.
+const farthest = geo.HalfWay + 1
 
 func parseCircle(text string) (circle, bool) {
 	n, ok := parseNumbers(text, 3)
@@ -150,20 +134,7 @@ func parseCircle(text string) (circle, bool) {
 		return circle{}, false
 	}
 	c := circle{n[0], n[1], n[2]}
-	return c, isLatitude(c.lat) && isLongitude(c.lon) && c.miles > 0 && c.miles <= halfWay
+	return c, geo.IsLatitude(c.lat) && geo.IsLongitude(c.lon) && c.miles > 0 && c.miles <= farthest
 }
 
-const (
-	milesPerDegree = 60.0
-	degree         = math.Pi / 180
-)
-
-// holds compares latitudes first: that is enough for most of the world.
-func (c circle) holds(lat, lon float64) bool {
-	if math.Abs(lat-c.lat)*milesPerDegree > c.miles {
-		return false
-	}
-	h := math.Pow(math.Sin((lat-c.lat)*degree/2), 2) +
-		math.Cos(c.lat*degree)*math.Cos(lat*degree)*math.Pow(math.Sin((lon-c.lon)*degree/2), 2)
-	return 2*math.Asin(math.Min(1, math.Sqrt(h)))/degree*milesPerDegree <= c.miles
-}
+func (c circle) holds(lat, lon float64) bool { return geo.Within(c.miles, c.lat, c.lon, lat, lon) }

@@ -3,6 +3,7 @@ package live
 import (
 	"math"
 
+	"github.com/skyledger/skyledger/internal/geo"
 	"github.com/skyledger/skyledger/internal/vatsim"
 )
 
@@ -10,7 +11,6 @@ const (
 	// The radio horizon over the 4/3 earth of ITU-R P.453: 4.12 km for each
 	// square root of a metre of antenna height, at both ends.
 	horizonPerRootMetre = 4.12 / 1.852 // nautical miles
-	milesPerDegree      = 60.0
 	// Clients name one channel 5 kHz apart in 8.33 and 25 kHz terms.
 	namingSlack = 5 // kHz
 	leastHeight = 3 // metres; an antenna stands on something
@@ -80,11 +80,9 @@ func horizon(radio vatsim.Transceiver) float64 {
 	return horizonPerRootMetre * math.Sqrt(float64(max(radio.HeightMSL, leastHeight)))
 }
 
-// distance returns the great-circle distance in nautical miles (haversine).
+// distance returns the great-circle distance in nautical miles.
 func distance(a, b vatsim.Transceiver) float64 {
-	radians := func(units int32) float64 { return float64(units) / degreesPerUnit * math.Pi / 180 }
-	latA, latB := radians(a.Latitude), radians(b.Latitude)
-	dLat, dLon := latB-latA, radians(b.Longitude)-radians(a.Longitude)
-	h := math.Pow(math.Sin(dLat/2), 2) + math.Cos(latA)*math.Cos(latB)*math.Pow(math.Sin(dLon/2), 2)
-	return 2 * math.Asin(math.Min(1, math.Sqrt(h))) * 180 / math.Pi * milesPerDegree
+	return geo.Distance(
+		float64(a.Latitude)/degreesPerUnit, float64(a.Longitude)/degreesPerUnit,
+		float64(b.Latitude)/degreesPerUnit, float64(b.Longitude)/degreesPerUnit)
 }
