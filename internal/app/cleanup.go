@@ -7,6 +7,7 @@ import (
 
 	"github.com/skyledger/skyledger/internal/cleanup"
 	"github.com/skyledger/skyledger/internal/fault"
+	"github.com/skyledger/skyledger/internal/resource"
 	"github.com/skyledger/skyledger/internal/store"
 )
 
@@ -31,6 +32,7 @@ func Cleanup(ctx context.Context, runtime *Runtime) (lambda.Handler, error) {
 	settings := runtime.Config
 	cleaner := cleanup.New(cleanup.Options{
 		Store: database, Log: log, Clock: runtime.Clock, Logger: runtime.Logger, Metrics: runtime.Metrics("cleanup"), Faults: runtime.Faults(),
+		Usage:           resource.Keeper{Kept: database, Disks: runtime.disks(), Retain: settings.RetainUsage},
 		PartitionsAhead: settings.PartitionsAhead, ChunkDelay: settings.ChunkDelay, CompactDelay: settings.CompactDelay,
 		RetainPositions: settings.RetainPositions, RetainHistory: settings.RetainHistory, RetainLog: settings.RetainLog,
 		RetainErrors: settings.RetainErrors,

@@ -1,6 +1,7 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -15,6 +16,7 @@ import (
 	"github.com/skyledger/skyledger/internal/config"
 	"github.com/skyledger/skyledger/internal/live"
 	"github.com/skyledger/skyledger/internal/manifest"
+	"github.com/skyledger/skyledger/internal/resource"
 	"github.com/skyledger/skyledger/internal/telemetry"
 )
 
@@ -43,12 +45,26 @@ func Main(name string, build Build) {
 		fail(err)
 	}
 	QuietRedis(logger)
-	runtime := &Runtime{Config: settings, Logger: logger, Clock: time.Now, Function: name, Memory: live.NewMemory()}
-	handler, err := observed(function, build)(context.Background(), runtime)
+	handler, err := start(context.Background(), function, build, settings, logger)
 	if err != nil {
 		fail(err)
 	}
 	lambda.Start(handler)
+}
+
+// start builds the only function of the process within its memory, counted.
+func start(ctx context.Context, function manifest.Function, build Build, settings config.Config, logger *zap.Logger) (lambda.Handler, error) {
+	says := resource.LambdaFrom(os.Environ())
+	limit := limitMemory(says)
+	runtime := &Runtime{
+		Config: settings, Logger: logger, Clock: time.Now, Function: function.Name, Memory: live.NewMemory(),
+		Lambda: says, MemoryMB: cmp.Or(says.MemoryMB, function.Memory),
+	}
+	handler, err := observed(function, build)(ctx, runtime)
+	if err != nil {
+		return nil, err
+	}
+	return handler, runtime.started(ctx, function.Name, limit)
 }
 
 // QuietRedis sends what the Redis client says of itself, which it can only say

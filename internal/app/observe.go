@@ -100,7 +100,7 @@ func observed(function manifest.Function, build Build) Build {
 		if err != nil {
 			return nil, err
 		}
-		return &observer{function: function, handler: handler, runtime: runtime}, nil
+		return runtime.measured(ctx, function.Name, &observer{function: function, handler: handler, runtime: runtime})
 	}
 }
 

@@ -14,6 +14,7 @@ import (
 	"github.com/skyledger/skyledger/internal/ingest"
 	"github.com/skyledger/skyledger/internal/live"
 	"github.com/skyledger/skyledger/internal/rawlog"
+	"github.com/skyledger/skyledger/internal/resource"
 	"github.com/skyledger/skyledger/internal/store"
 	"github.com/skyledger/skyledger/internal/telemetry"
 )
@@ -32,6 +33,10 @@ type Runtime struct {
 	Memory *live.Memory
 
 	account account
+	// Lambda is what Lambda says of the process, MemoryMB the function's memory
+	// there or in the manifest.
+	Lambda   resource.Lambda
+	MemoryMB int
 
 	mu      sync.Mutex
 	store   *store.Store
@@ -40,6 +45,7 @@ type Runtime struct {
 	redis   *redis.Client
 	reader  *live.Reader
 	metrics map[string]*telemetry.Metrics
+	usage   *resource.Recorder
 }
 
 // Metrics returns the metrics of a function, the same ones on every call.
@@ -79,7 +85,7 @@ func (r *Runtime) opened(ctx context.Context, place **store.Store) (*store.Store
 		return nil, err
 	}
 	*place, err = store.Open(ctx, store.Options{
-		URL: r.Config.DatabaseURL, Schema: r.Config.DatabaseSchema, MaxConns: r.Config.DatabasePoolSize,
+		URL: r.Config.DatabaseURL, Schema: r.Config.DatabaseSchema, MaxConns: r.poolSize(),
 		Source: r.Config.Source, Password: password, Logger: r.Logger, Faults: r.Faults(),
 	})
 	return *place, err
@@ -112,12 +118,20 @@ func (r *Runtime) Redis() (*redis.Client, error) {
 // space sets this deployment's keys in Redis apart from others'.
 func (r *Runtime) space() string { return cmp.Or(r.Config.RedisPrefix, r.Config.Source) }
 
+// usagePatience is how long a closing process waits for its last figures.
+const usagePatience = time.Second
+
 // Close tells what was noted and not told yet, and closes what was opened.
 func (r *Runtime) Close() error {
 	r.farewell()
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	var failures []error
+	if r.usage != nil {
+		ctx, cancel := context.WithTimeout(context.Background(), usagePatience)
+		defer cancel()
+		r.usage.Close(ctx)
+	}
 	if r.reader != nil {
 		r.reader.Close()
 	}

@@ -29,10 +29,16 @@ type Log interface {
 	Remove(ctx context.Context, before time.Time, limit int) (rawlog.RemoveReport, error)
 }
 
+// Usage keeps the functions' figures in shape; resource.Keeper does.
+type Usage interface {
+	Keep(ctx context.Context) error
+}
+
 // Options are a cleaner's parts and settings.
 type Options struct {
 	Store   Store
 	Log     Log
+	Usage   Usage
 	Clock   func() time.Time
 	Logger  *zap.Logger
 	Metrics *telemetry.Metrics
@@ -90,6 +96,7 @@ func (c *Cleaner) Run(ctx context.Context) (Report, error) {
 		func() error { return c.compact(ctx, newest, &report) },
 		func() error { return c.retain(ctx, newest, &report) },
 		func() error { return c.retainFaults(ctx, now, &report) },
+		func() error { return c.Usage.Keep(ctx) },
 	}
 	if err == nil {
 		for _, step := range steps {

@@ -31,7 +31,7 @@ type Config struct {
 	DatabaseURL      string `env:"DATABASE_URL" envDefault:"" unit:"URL" help:"PostgreSQL 15 to 17; the local runner starts one when empty"`
 	DatabaseSecret   string `env:"DATABASE_SECRET_ARN" envDefault:"" help:"Secrets Manager secret with username and password, re-read when a login is refused"`
 	DatabaseSchema   string `env:"DATABASE_SCHEMA" envDefault:"" help:"schema of the tables; empty is the one that migrate made the default"`
-	DatabasePoolSize int32  `env:"DATABASE_POOL_SIZE" envDefault:"2" unit:"connections" help:"largest pool of one function"`
+	DatabasePoolSize int32  `env:"DATABASE_POOL_SIZE" envDefault:"0" unit:"connections" help:"largest pool of one process; 0 takes 1 or 2, by the function's memory"`
 	RedisURL         string `env:"REDIS_URL" envDefault:"" unit:"URL" help:"Redis or Valkey for the live view; the local runner starts one when empty"`
 	RedisPrefix      string `env:"REDIS_PREFIX" envDefault:"" help:"sets this deployment's keys apart where several share a Redis; the source's name when empty"`
 	LogURL           string `env:"LOG_URL" envDefault:"" unit:"URL" help:"where the log lies: file:///directory or s3://bucket/prefix"`
@@ -48,6 +48,7 @@ type Config struct {
 	RetainHistory   time.Duration `env:"RETAIN_HISTORY" envDefault:"0" unit:"duration" help:"how long sessions, plans and the ledger stay; 0 keeps them"`
 	RetainLog       time.Duration `env:"RETAIN_LOG" envDefault:"0" unit:"duration" help:"how long bodies stay in the log; 0 keeps them"`
 	RetainErrors    time.Duration `env:"RETAIN_ERRORS" envDefault:"720h" unit:"duration" help:"how long recorded errors and counts of requests stay; 0 keeps them"`
+	RetainUsage     time.Duration `env:"RETAIN_USAGE" envDefault:"2160h" unit:"duration" help:"how long the functions' hourly figures stay; 0 keeps them"`
 }
 
 // Setting describes one setting for --help and for the documentation.
@@ -158,13 +159,16 @@ func (c Config) check() []error {
 	}{
 		{"FEED_TIMEOUT", int64(c.FeedTimeout)}, {"FEED_STALL", int64(c.FeedStall)},
 		{"FEED_MAX_WIRE", c.FeedMaxWire}, {"FEED_MAX_BODY", c.FeedMaxBody},
-		{"DATABASE_POOL_SIZE", int64(c.DatabasePoolSize)}, {"BACKLOG_PER_RUN", int64(c.BacklogPerRun)},
+		{"BACKLOG_PER_RUN", int64(c.BacklogPerRun)},
 		{"REWIND_LIMIT", int64(c.RewindLimit)}, {"SUSPICIOUS_TICKS", int64(c.SuspiciousTicks)},
 	}
 	for _, setting := range positive {
 		if setting.value <= 0 {
 			fail(setting.name, "must be more than 0")
 		}
+	}
+	if c.DatabasePoolSize < 0 {
+		fail("DATABASE_POOL_SIZE", "must not be negative")
 	}
 	if c.PartitionsAhead < 2 {
 		fail("PARTITIONS_AHEAD", "must be 2 or more, so that a day without cleanup loses nothing")
@@ -174,6 +178,7 @@ func (c Config) check() []error {
 		value time.Duration
 	}{
 		{"RETAIN_POSITIONS", c.RetainPositions}, {"RETAIN_HISTORY", c.RetainHistory}, {"RETAIN_LOG", c.RetainLog}, {"RETAIN_ERRORS", c.RetainErrors},
+		{"RETAIN_USAGE", c.RetainUsage},
 		{"CHUNK_DELAY", c.ChunkDelay}, {"COMPACT_DELAY", c.CompactDelay},
 	}
 	for _, setting := range retained {

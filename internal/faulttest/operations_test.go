@@ -19,6 +19,7 @@ import (
 	"github.com/skyledger/skyledger/internal/cleanup"
 	"github.com/skyledger/skyledger/internal/feedserver/scripted"
 	"github.com/skyledger/skyledger/internal/provision/pgtest"
+	"github.com/skyledger/skyledger/internal/resource"
 	"github.com/skyledger/skyledger/internal/store"
 	"github.com/skyledger/skyledger/internal/telemetry"
 	"github.com/skyledger/skyledger/migrations"
@@ -92,7 +93,7 @@ func TestConnections(t *testing.T) {
 // cleaner returns the cleanup of a world.
 func (w *world) cleaner(change func(*cleanup.Options)) *cleanup.Cleaner {
 	options := cleanup.Options{
-		Store: w.parts.store, Log: w.parts.log, Clock: w.clock.Now, Logger: zap.NewNop(),
+		Store: w.parts.store, Log: w.parts.log, Usage: resource.Keeper{Kept: w.parts.store}, Clock: w.clock.Now, Logger: zap.NewNop(),
 		Metrics:         telemetry.NewMetrics(zap.NewNop(), "cleanup", w.clock.Now),
 		PartitionsAhead: 3, ChunkDelay: 10 * time.Minute, CompactDelay: 2 * time.Hour,
 	}

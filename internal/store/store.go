@@ -103,17 +103,6 @@ func (s *Store) Ping(ctx context.Context) error {
 	})
 }
 
-// Pool describes the pool as it is now.
-type Pool struct {
-	Size, Idle, InUse, Max int32
-}
-
-// Pool returns the number of connections.
-func (s *Store) Pool() Pool {
-	stat := s.pool.Stat()
-	return Pool{Size: stat.TotalConns(), Idle: stat.IdleConns(), InUse: stat.AcquiredConns(), Max: stat.MaxConns()}
-}
-
 // checkSchema refuses a connection to a database that this program cannot work
 // with. A schema that is newer than the program is fine: migrations only add.
 func checkSchema(ctx context.Context, conn *pgx.Conn, latest needed, wanted string) error {
