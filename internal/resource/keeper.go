@@ -42,7 +42,7 @@ func diskUse(path string) (used, capacity int64, err error) {
 	if err := syscall.Statfs(path, &stat); err != nil {
 		return 0, 0, err
 	}
-	block := int64(stat.Bsize)
+	block := int64(stat.Bsize) //nolint:unconvert // it is a uint32 on macOS
 	capacity = int64(stat.Blocks) * block
 	return capacity - int64(stat.Bavail)*block, capacity, nil
 }

@@ -72,7 +72,7 @@ func Start(ctx context.Context, options Options) (*Process, error) {
 	p.command.Stdout, p.command.Stderr = options.Output, options.Output
 	p.started = time.Now()
 	if err := p.command.Start(); err != nil {
-		serving.close()
+		_ = serving.close() // nothing was served
 		return nil, fault.E("runtimeapi.Start", fault.Invalid, "binary", err).
 			WithMessage(options.Binary + " cannot be run: build it with make build.")
 	}
