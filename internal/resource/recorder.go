@@ -54,9 +54,9 @@ type Recorder struct {
 
 	mu        sync.Mutex
 	rows      map[key]*tally
-	init      time.Duration // of this process; 0 when not known
-	warm      bool          // an invocation was seen
-	attempted time.Time     // when the last write began
+	init      *time.Duration // of this process; nil when not known
+	warm      bool           // an invocation was seen
+	attempted time.Time      // when the last write began
 	closed    bool
 }
 
@@ -77,15 +77,16 @@ func NewRecorder(options Options) *Recorder {
 	return &Recorder{Options: options, rows: map[key]*tally{}}
 }
 
-// Started tells how long the process took from its start until it was ready.
+// Started tells how long the process took from its start until it was ready; the
+// kernel says it to 10 ms.
 func (r *Recorder) Started(took time.Duration) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.init = took
+	r.init = &took
 }
 
-// Init returns what Started told; 0 when nothing did.
-func (r *Recorder) Init() time.Duration {
+// Init returns what Started told; nil when nothing did.
+func (r *Recorder) Init() *time.Duration {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.init
@@ -170,11 +171,11 @@ func (r *Recorder) countAlone(row *store.UsageRow, i *Invocation, took time.Dura
 	row.ColdStarts = added(row.ColdStarts, pointer(int64(0)))
 	if cold {
 		*row.ColdStarts++
-		if r.init > 0 {
+		if r.init != nil {
 			// Lambda bills the start of an on-demand process with its first invocation.
-			billed += r.init
-			row.InitMS = added(row.InitMS, pointer(milliseconds(r.init)))
-			row.InitMaxMS = greatest(row.InitMaxMS, pointer(milliseconds(r.init)))
+			billed += *r.init
+			row.InitMS = added(row.InitMS, pointer(milliseconds(*r.init)))
+			row.InitMaxMS = greatest(row.InitMaxMS, pointer(milliseconds(*r.init)))
 		}
 	}
 	row.BilledMS = added(row.BilledMS, pointer(wholeMilliseconds(billed)))
