@@ -135,6 +135,9 @@ func printURL(ctx context.Context, s session) error {
 // that lead to its database, its cache and its log. One that may share works
 // beside a run that is going on.
 func onParts(ctx context.Context, s session, share bool, work func(ctx context.Context, environ []string) error) (err error) {
+	if _, err := loadSettings(s.environ); err != nil {
+		return err // before any server is started
+	}
 	from, err := sourceOf(s)
 	if err != nil {
 		return err

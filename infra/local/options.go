@@ -1,9 +1,11 @@
 package main
 
 import (
+	"errors"
 	"flag"
 	"fmt"
 	"io"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -11,6 +13,7 @@ import (
 	"text/tabwriter"
 
 	"github.com/skyledger/skyledger/internal/config"
+	"github.com/skyledger/skyledger/internal/fault"
 )
 
 // defaultAircraft is how many aircraft a simulation has when nobody says: a
@@ -160,10 +163,32 @@ func help(w io.Writer) {
 	settings.Flush()
 }
 
+// loadSettings reads the functions' settings and checks this program's own as
+// well. Its error names every one that is wrong.
+func loadSettings(environ []string) (config.Config, error) {
+	loaded, err := config.Load(environ)
+	problems := []error{err}
+	if text := lookup(environ, fetchedSetting); text != "" && text != "0" && text != "1" {
+		problems = append(problems, fmt.Errorf("  %s: %q is neither 1 nor 0", fetchedSetting, text))
+	}
+	if text := lookup(environ, repositorySetting); text != "" {
+		if address, err := url.Parse(text); err != nil || address.Host == "" || address.Scheme != "http" && address.Scheme != "https" {
+			problems = append(problems, fmt.Errorf("  %s: not a URL that starts with http:// or https://", repositorySetting))
+		}
+	}
+	if err == nil && errors.Join(problems...) != nil {
+		problems[0] = errors.New("these settings are wrong:")
+	}
+	if wrong := errors.Join(problems...); wrong != nil {
+		return config.Config{}, fault.E("local.loadSettings", fault.Invalid, "settings", nil).WithMessage(wrong.Error())
+	}
+	return loaded, nil
+}
+
 // localSettings are those only this program reads.
 func localSettings() []config.Setting {
 	return []config.Setting{
-		{Name: fetchedSetting, Help: "1 starts fetched PostgreSQL and Redis even where others are installed"},
-		{Name: "MAVEN_REPOSITORY", Unit: "URL", Help: "repository that PostgreSQL and Redis are fetched from when none is installed"},
+		{Name: fetchedSetting, Default: "0", Help: "1 starts fetched PostgreSQL and Redis even where others are installed"},
+		{Name: repositorySetting, Unit: "URL", Help: "repository that PostgreSQL and Redis are fetched from when none is installed"},
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -106,6 +107,31 @@ func TestStart(t *testing.T) {
 			if status, _, complaints := run(wrong...); status != 2 || !strings.Contains(complaints, "help") {
 				t.Errorf("%v: status %d, %q", wrong, status, complaints)
 			}
+		}
+	})
+	t.Run("wrong settings are refused at the start, all in one message, by every command", func(t *testing.T) {
+		data := filepath.Join(t.TempDir(), "none")
+		for _, command := range []string{"run", "verify", "rebuild"} {
+			var out, complaints bytes.Buffer
+			environ := []string{"FEED_TIMEOUT=soon", "LOG_LEVEL=loud", "SKYLEDGER_FETCHED=maybe", "MAVEN_REPOSITORY=ftp://x"}
+			status := start(context.Background(), []string{command, "--source", "simulated:1", "--data", data}, environ, &out, &complaints)
+			if status != 2 {
+				t.Errorf("%s: status %d", command, status)
+			}
+			for _, name := range []string{"FEED_TIMEOUT", "LOG_LEVEL", "SKYLEDGER_FETCHED", "MAVEN_REPOSITORY"} {
+				if !strings.Contains(complaints.String(), "  "+name) {
+					t.Errorf("%s does not name %s:\n%s", command, name, complaints.String())
+				}
+			}
+			if _, err := os.Stat(data); err == nil {
+				t.Errorf("%s made its data directory before it refused", command)
+			}
+		}
+		if _, err := loadSettings([]string{"SKYLEDGER_FETCHED=0", "MAVEN_REPOSITORY=https://example.org/maven2"}); err != nil {
+			t.Error(err)
+		}
+		if _, err := loadSettings([]string{"SKYLEDGER_FETCHED=2"}); err == nil || !strings.HasPrefix(sentence(err), "these settings are wrong:\n  SKYLEDGER_FETCHED") {
+			t.Errorf("a wrong setting of our own: %v", err)
 		}
 	})
 	t.Run("a command before anything was recorded says so", func(t *testing.T) {

@@ -15,8 +15,12 @@ import (
 	"github.com/skyledger/skyledger/internal/provision"
 )
 
-// fetchedSetting ignores what is installed.
-const fetchedSetting = "SKYLEDGER_FETCHED"
+// fetchedSetting ignores what is installed; repositorySetting is read by package
+// provision.
+const (
+	fetchedSetting    = "SKYLEDGER_FETCHED"
+	repositorySetting = "MAVEN_REPOSITORY"
+)
 
 // parts are the servers everything stands on: given by DATABASE_URL and
 // REDIS_URL, else started here, else another run's on the same directory.
@@ -82,7 +86,7 @@ func sharedParts(note string) (*parts, error) {
 }
 
 func (p *parts) start(ctx context.Context, s session, logger *zap.Logger) error {
-	fetchOnly := lookup(s.environ, fetchedSetting) != ""
+	fetchOnly := lookup(s.environ, fetchedSetting) == "1"
 	if p.DatabaseServer = lookup(s.environ, "DATABASE_URL"); p.DatabaseServer != "" {
 		p.Given, p.postgresKind = true, "given by DATABASE_URL"
 	} else {

@@ -27,9 +27,9 @@ import (
 
 // record runs everything until ctx ends, or a recording does.
 func record(ctx context.Context, s session) (err error) {
-	settings, err := config.Load(s.environ)
+	settings, err := loadSettings(s.environ)
 	if err != nil {
-		return fault.E("local.record", fault.Invalid, "settings", nil).WithMessage(err.Error())
+		return err
 	}
 	from, err := chooseSource(ctx, s, settings.FeedStatusURL)
 	if err != nil {

@@ -89,6 +89,9 @@ func TestContent(t *testing.T) {
 			s.rows = append(s.rows, pilot(1, k).set("heading", "360"), pilot(2, k).set("transponder", `"8888"`), pilot(3, k).set("transponder", "2200"),
 				placed(pilot(4, k), 9_000_000, 18_000_000, 90_000), placed(pilot(5, k), -9_000_000, -18_000_000, -2_000))
 		}, map[string]int{"pilots.squawk_not_octal": 2}},
+		{16, "a leap second costs a row where it says who is meant, and nothing where it does not", func(s *snapshot, k int) {
+			s.rows = append(s.rows, bad(1, k, "logon_time", `"2016-12-31T23:59:60Z"`, "logon_time_invalid"), pilot(2, k).set("last_updated", `"2016-12-31T23:59:60Z"`))
+		}, nil},
 		{14, "of two rows of one connection the newer logon wins, wherever it stands", func(s *snapshot, k int) {
 			s.rows = append(s.rows, pilot(1, k).beaten(), pilot(1, k).loggedOn(base.Add(-time.Minute)),
 				pilot(2, k).loggedOn(base.Add(-time.Minute)), pilot(2, k).beaten(),

@@ -205,6 +205,23 @@ func TestClocks(t *testing.T) {
 		w.record(5, 6, 12)
 		w.verify()
 	})
+
+	scenario(t, 16, "the night in which the database's zone changes to summer time is a night like any other", func(t *testing.T) {
+		w := newWorld(t)
+		w.execute(`ALTER DATABASE ` + one[string](t, w.site.DatabaseURL, `SELECT current_database()`) + ` SET timezone = 'America/New_York'`)
+		w.restart()
+		change := time.Date(2026, 3, 8, 7, 0, 0, 0, time.UTC) // 2 o'clock becomes 3 o'clock
+		first := int(change.Sub(base) / tickLength)
+		w.record(first-4, first+4, 12)
+		w.record(first+240, first+241, 12)
+		for _, hour := range []time.Time{change.Add(-time.Hour), change} {
+			must(t, w.parts.store.ChunkHour(t.Context(), hour))
+		}
+		if diff := cmp.Diff([]string{"position_chunks_20260308"}, query(t, w.site.DatabaseURL, pgx.RowTo[string], partitionsSQL)); diff != "" {
+			t.Error(diff)
+		}
+		w.verify()
+	})
 }
 
 func TestMembers(t *testing.T) {
