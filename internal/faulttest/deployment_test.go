@@ -47,8 +47,8 @@ func (d *deployment) verify() {
 	d.world.verify()
 }
 
-func newDeployment(t testing.TB) *deployment {
-	d := &deployment{world: newWorld(t), redis: redistest.New(t), runtimes: &[]*app.Runtime{}}
+func newDeployment(t testing.TB, settings ...setting) *deployment {
+	d := &deployment{world: newWorld(t, settings...), redis: redistest.New(t), runtimes: &[]*app.Runtime{}}
 	t.Cleanup(func() {
 		for _, runtime := range *d.runtimes {
 			_ = runtime.Close()
