@@ -18,6 +18,7 @@ type command struct {
 	name    string
 	summary string
 	run     func(context.Context, session) error
+	details string // how it is used, of a command that takes arguments
 }
 
 // session is what a command is given.
@@ -30,10 +31,11 @@ type session struct {
 // commands are all there are; the first is what runs when none is named.
 func commands() []command {
 	return []command{
-		{"run", "record and serve until Ctrl-C (what happens without a command)", record},
-		{"rebuild", "compute every derived table again from the log and swap it in", rebuildTables},
-		{"verify", "count the log's rows independently and check the invariants", verifyTables},
-		{"url", "print the address of the database of the run that is going on: psql \"$(... url)\"", printURL},
+		{name: "run", summary: "record and serve until Ctrl-C (what happens without a command)", run: record},
+		{name: "rebuild", summary: "compute every derived table again from the log and swap it in", run: rebuildTables},
+		{name: "verify", summary: "count the log's rows independently and check the invariants", run: verifyTables},
+		{name: "url", summary: "print the address of the database of the run that is going on: psql \"$(... url)\"", run: printURL},
+		{name: "keys", summary: "add, list and revoke keys of the API: keys --help", run: manageKeys, details: keysDetails},
 	}
 }
 
@@ -50,7 +52,7 @@ func start(ctx context.Context, arguments, environ []string, out, complaints io.
 	chosen, name, err := parse(arguments)
 	switch {
 	case errors.Is(err, flag.ErrHelp):
-		help(out)
+		help(out, name)
 		return 0
 	case err != nil:
 		fmt.Fprintln(complaints, err)

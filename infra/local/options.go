@@ -8,9 +8,11 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"text/tabwriter"
+	"time"
 
 	"github.com/skyledger/skyledger/internal/config"
 	"github.com/skyledger/skyledger/internal/fault"
@@ -27,6 +29,10 @@ type options struct {
 	listen   string
 	data     string
 	untilEnd bool
+
+	arguments []string // what follows a command that takes some
+	scope     string   // of a new key
+	expires   time.Duration
 }
 
 // sourceFlag is --source, taken apart.
@@ -46,19 +52,25 @@ func parse(arguments []string) (options, string, error) {
 	set.StringVar(&chosen.listen, "listen", "127.0.0.1:8080", "")
 	set.StringVar(&chosen.data, "data", "", "")
 	set.BoolVar(&chosen.untilEnd, "until-end", false, "")
+	set.StringVar(&chosen.scope, "scope", "", "")
+	set.DurationVar(&chosen.expires, "expires", 0, "")
 
 	name := ""
 	for rest := arguments; ; rest = set.Args()[1:] {
 		if err := set.Parse(rest); err != nil {
-			return options{}, "", err
+			return options{}, name, err
 		}
 		if set.NArg() == 0 {
 			break
 		}
-		if name != "" {
+		switch {
+		case name == "":
+			name = set.Arg(0)
+		case takesArguments(name):
+			chosen.arguments = append(chosen.arguments, set.Arg(0))
+		default:
 			return options{}, "", fmt.Errorf("after %q there is %q too much", name, set.Arg(0))
 		}
-		name = set.Arg(0)
 	}
 	switch name {
 	case "help":
@@ -74,10 +86,17 @@ func parse(arguments []string) (options, string, error) {
 		return options{}, "", err
 	}
 	chosen.data = absolute
-	return chosen, name, chosen.check()
+	return chosen, name, chosen.check(name)
 }
 
-func (o options) check() error {
+func takesArguments(name string) bool {
+	return slices.ContainsFunc(commands(), func(c command) bool { return c.name == name && c.details != "" })
+}
+
+func (o options) check(name string) error {
+	if name != "keys" && (o.scope != "" || o.expires != 0) {
+		return fmt.Errorf("--scope and --expires are of keys add")
+	}
 	if o.untilEnd && o.source.kind != "recorded" {
 		return fmt.Errorf("--until-end needs a source that ends: --source recorded:DIR")
 	}
@@ -132,8 +151,15 @@ func defaultData(uid int, dataHome string, home func() (string, error)) string {
 	return filepath.Join(dir, ".local", "share", "skyledger")
 }
 
-// help prints the commands, the flags and every setting.
-func help(w io.Writer) {
+// help prints how a command that takes arguments is used; else the commands,
+// the flags and every setting.
+func help(w io.Writer, name string) {
+	for _, command := range commands() {
+		if command.name == name && command.details != "" {
+			fmt.Fprint(w, command.details)
+			return
+		}
+	}
 	fmt.Fprint(w, "Skyledger records the VATSIM network and answers what it knows, all in one process.\n\nCommands:\n")
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	for _, command := range commands() {
@@ -154,7 +180,7 @@ func help(w io.Writer) {
 		fmt.Fprintf(table, "  %s\t%s\n", line[0], line[1])
 	}
 	table.Flush()
-	fmt.Fprint(w, "\nrebuild, verify and url take the source that ran last unless --source names another.\n")
+	fmt.Fprint(w, "\nrebuild, verify, url and keys take the source that ran last unless --source names another.\n")
 	fmt.Fprint(w, "\nSettings, from the environment (name, default, unit, meaning):\n")
 	settings := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	for _, setting := range append(config.Describe(), localSettings()...) {

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"go.uber.org/goleak"
@@ -32,6 +33,13 @@ func TestParse(t *testing.T) {
 			"--source simulated:25 verify --speed 2.5x", "verify",
 			options{source: sourceFlag{kind: "simulated", aircraft: 25}, speed: 2.5, listen: "127.0.0.1:8080", data: "/d"},
 		},
+		"a command with arguments": {
+			"keys add --scope read,query Grafana --expires 720h", "keys",
+			options{
+				speed: 1, listen: "127.0.0.1:8080", data: "/d", arguments: []string{"add", "Grafana"},
+				scope: "read,query", expires: 720 * time.Hour,
+			},
+		},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -48,6 +56,7 @@ func TestParse(t *testing.T) {
 		"--source elsewhere", "--source recorded", "--source recorded:", "--source simulated:0", "--source simulated:many",
 		"--source live:1", "--speed 0", "--speed -1", "--speed NaN", "--speed fast", "--until-end", "--speed 5",
 		"--source live --speed max", "--nothing", "verify again",
+		"--scope read", "verify --expires 1h", "keys add x --expires soon",
 	} {
 		t.Run("refuses "+wrong, func(t *testing.T) {
 			if got, _, err := parse(strings.Fields(wrong)); err == nil {
@@ -73,6 +82,18 @@ func TestDefaultData(t *testing.T) {
 				t.Errorf("got %s, want %s", test.got, test.want)
 			}
 		})
+	}
+}
+
+func TestLoopbackOnly(t *testing.T) {
+	tests := map[string]bool{
+		"127.0.0.1:8080": true, "127.9.9.9:0": true, "[::1]:8080": true, "localhost:80": true,
+		":8080": false, "0.0.0.0:8080": false, "[::]:80": false, "192.168.1.2:80": false, "laptop.local:80": false, "127.0.0.1": false,
+	}
+	for listen, want := range tests {
+		if got := loopbackOnly(listen); got != want {
+			t.Errorf("%s: %v", listen, got)
+		}
 	}
 }
 

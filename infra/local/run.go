@@ -17,6 +17,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/skyledger/skyledger/infra/local/cloud"
+	"github.com/skyledger/skyledger/internal/access"
 	"github.com/skyledger/skyledger/internal/app"
 	"github.com/skyledger/skyledger/internal/config"
 	"github.com/skyledger/skyledger/internal/fault"
@@ -70,7 +71,7 @@ func record(ctx context.Context, s session) (err error) {
 		return err
 	}
 	app.QuietRedis(logger)
-	runtime := &app.Runtime{Config: settings, Logger: logger, Clock: flow.clock.Now, Memory: live.NewMemory()}
+	runtime := &app.Runtime{Config: settings, Logger: logger, Clock: flow.clock.Now, Memory: live.NewMemory(), Loopback: loopbackOnly(s.options.listen)}
 	defer func() { err = errors.Join(err, runtime.Close()) }()
 	hush, err := runtime.Tell(ctx)
 	if err != nil {
@@ -150,6 +151,10 @@ func (r *runner) run(ctx context.Context) error {
 	if err != nil {
 		return fault.E("local.run", fault.Invalid, "listen", err).
 			WithMessage("The API cannot listen on " + r.session.options.listen + ": name another address with --listen.")
+	}
+	if bound, ok := listener.Addr().(*net.TCPAddr); r.runtime.Loopback && (!ok || !bound.IP.IsLoopback()) {
+		return errors.Join(fault.E("local.run", fault.Invalid, "listen", nil).
+			WithMessage("The API's address "+r.session.options.listen+" is not of this machine alone: name it as a number."), listener.Close())
 	}
 	server := r.system.gateway.Server()
 	served := make(chan error, 1)
@@ -253,11 +258,37 @@ func (r *runner) banner(w io.Writer, address net.Addr) {
 		{"functions", fmt.Sprintf("%s; %d routes; their log is %s", strings.Join(scheduled, ", "), r.system.routes,
 			filepath.Join(r.source.home(r.session.options.data), "functions.log"))},
 		{"open", "http://" + address.String() + "/api/status"},
+		{"access", r.access()},
 	} {
 		fmt.Fprintf(table, "  %s\t%s\n", line[0], line[1])
 	}
 	fmt.Fprintln(w, "Skyledger")
 	table.Flush()
+}
+
+// access says what callers without a key may do.
+func (r *runner) access() string {
+	policy, err := access.NewPolicy(r.settings.APIAccess, r.runtime.Loopback)
+	switch {
+	case err != nil: // refused when the functions were built
+		return err.Error()
+	case policy.OpenTo(access.Query):
+		return "reading and queries are open to this machine; admin needs a key (keys add)"
+	case policy.OpenTo(access.Read):
+		return "reading is open, queries and admin need a key (keys add)"
+	default:
+		return "everything needs a key (keys add)"
+	}
+}
+
+// loopbackOnly reports whether only this machine can connect to an address.
+func loopbackOnly(listen string) bool {
+	host, _, err := net.SplitHostPort(listen)
+	if err != nil {
+		return false
+	}
+	ip := net.ParseIP(host)
+	return host == "localhost" || ip != nil && ip.IsLoopback()
 }
 
 func databaseName(url string) string {

@@ -10,6 +10,7 @@ import (
 	"github.com/redis/go-redis/v9"
 	"go.uber.org/zap"
 
+	"github.com/skyledger/skyledger/internal/access"
 	"github.com/skyledger/skyledger/internal/config"
 	"github.com/skyledger/skyledger/internal/ingest"
 	"github.com/skyledger/skyledger/internal/live"
@@ -31,6 +32,8 @@ type Runtime struct {
 	Function string
 	// Memory is the live view within this process, shared by its functions.
 	Memory *live.Memory
+	// Loopback says that only this machine can connect to the API.
+	Loopback bool
 
 	account account
 	// Lambda is what Lambda says of the process, MemoryMB the function's memory
@@ -44,6 +47,7 @@ type Runtime struct {
 	log     *rawlog.Log
 	redis   *redis.Client
 	reader  *live.Reader
+	gate    *access.Gate
 	metrics map[string]*telemetry.Metrics
 	usage   *resource.Recorder
 }
@@ -134,6 +138,9 @@ func (r *Runtime) Close() error {
 	}
 	if r.reader != nil {
 		r.reader.Close()
+	}
+	if r.gate != nil {
+		r.gate.Close()
 	}
 	for _, database := range []*store.Store{r.store, r.answers} {
 		if database != nil {

@@ -37,6 +37,12 @@ type Config struct {
 	LogURL           string `env:"LOG_URL" envDefault:"" unit:"URL" help:"where the log lies: file:///directory or s3://bucket/prefix"`
 	QueueURL         string `env:"TICK_QUEUE_URL" envDefault:"" unit:"URL" help:"SQS queue that carries the minute's later ticks"`
 
+	APIAccess        string `env:"API_ACCESS" envDefault:"open" help:"open: anybody may read, queries need a key; keys: reading needs one as well"`
+	APICORSOrigins   string `env:"API_CORS_ORIGINS" envDefault:"*" help:"web pages that may use the API, as https://a.example,https://b.example; * lets all of them read"`
+	RateLimitAddress int    `env:"RATE_LIMIT_ADDRESS" envDefault:"1200" unit:"requests/minute" help:"for each address without a key, that many at once as well; 0 is no limit"`
+	RateLimitKey     int    `env:"RATE_LIMIT_KEY" envDefault:"3000" unit:"requests/minute" help:"for each key, likewise"`
+	RateLimitQuery   int    `env:"RATE_LIMIT_QUERY" envDefault:"120" unit:"requests/minute" help:"statements of one's own, for each caller, likewise"`
+
 	BacklogPerRun   int           `env:"BACKLOG_PER_RUN" envDefault:"240" unit:"snapshots" help:"most snapshots one ingest run projects from the log"`
 	RewindLimit     int           `env:"REWIND_LIMIT" envDefault:"240" unit:"snapshots" help:"most snapshots projected again to put a late one in its place"`
 	SuspiciousTicks int           `env:"SUSPICIOUS_TICKS" envDefault:"4" unit:"snapshots" help:"a network that lost 90 % of its pilots at once is believed after this many snapshots"`
@@ -170,6 +176,23 @@ func (c Config) check() []error {
 	if c.DatabasePoolSize < 0 {
 		fail("DATABASE_POOL_SIZE", "must not be negative")
 	}
+	if c.APIAccess != "open" && c.APIAccess != "keys" {
+		fail("API_ACCESS", "%q is neither open nor keys", c.APIAccess)
+	}
+	if _, err := c.Origins(); err != nil {
+		fail("API_CORS_ORIGINS", "%v", err)
+	}
+	limits := []struct {
+		name  string
+		value int
+	}{
+		{"RATE_LIMIT_ADDRESS", c.RateLimitAddress}, {"RATE_LIMIT_KEY", c.RateLimitKey}, {"RATE_LIMIT_QUERY", c.RateLimitQuery},
+	}
+	for _, limit := range limits {
+		if limit.value < 0 || limit.value > mostPerMinute {
+			fail(limit.name, "must be from 0 to %d", mostPerMinute)
+		}
+	}
 	if c.PartitionsAhead < 2 {
 		fail("PARTITIONS_AHEAD", "must be 2 or more, so that a day without cleanup loses nothing")
 	}
@@ -187,6 +210,25 @@ func (c Config) check() []error {
 		}
 	}
 	return problems
+}
+
+// mostPerMinute is the largest rate that makes sense to count.
+const mostPerMinute = 1_000_000_000
+
+// Origins returns the origins of API_CORS_ORIGINS; "*" is all of them.
+func (c Config) Origins() ([]string, error) {
+	var origins []string
+	for text := range strings.SplitSeq(c.APICORSOrigins, ",") {
+		origin := strings.TrimSpace(text)
+		parsed, err := url.Parse(origin)
+		plain := err == nil && parsed.Host != "" && (parsed.Scheme == "http" || parsed.Scheme == "https") &&
+			origin == parsed.Scheme+"://"+parsed.Host
+		if origin != "*" && !plain {
+			return nil, fmt.Errorf("%q is neither * nor an origin such as https://map.example.org", origin)
+		}
+		origins = append(origins, strings.ToLower(origin))
+	}
+	return origins, nil
 }
 
 // validURL says whether value is empty or a URL of one of the schemes. The

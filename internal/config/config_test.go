@@ -25,11 +25,12 @@ func TestLoadNamesEveryWrongSetting(t *testing.T) {
 	_, err := config.Load([]string{
 		"FEED_TIMEOUT=soon", "BACKLOG_PER_RUN=many", "LOG_LEVEL=loud", "REDIS_URL=http://cache",
 		"DATABASE_URL=mysql://user:secret@host/db", "PARTITIONS_AHEAD=1", "RETAIN_LOG=-1h", "FEED_MAX_BODY=0",
+		"API_ACCESS=everybody", "API_CORS_ORIGINS=https://a.example/path", "RATE_LIMIT_KEY=-1",
 	})
 	if err == nil {
 		t.Fatal("wrong settings were accepted")
 	}
-	for _, name := range []string{"FEED_TIMEOUT", "BACKLOG_PER_RUN", "LOG_LEVEL", "REDIS_URL", "DATABASE_URL", "PARTITIONS_AHEAD", "RETAIN_LOG", "FEED_MAX_BODY"} {
+	for _, name := range []string{"FEED_TIMEOUT", "BACKLOG_PER_RUN", "LOG_LEVEL", "REDIS_URL", "DATABASE_URL", "PARTITIONS_AHEAD", "RETAIN_LOG", "FEED_MAX_BODY", "API_ACCESS", "API_CORS_ORIGINS", "RATE_LIMIT_KEY"} {
 		if !strings.Contains(err.Error(), name) {
 			t.Errorf("the message does not name %s:\n%v", name, err)
 		}
@@ -39,6 +40,30 @@ func TestLoadNamesEveryWrongSetting(t *testing.T) {
 	}
 	if strings.Contains(err.Error(), "secret") {
 		t.Errorf("the message gives a password away:\n%v", err)
+	}
+}
+
+func TestOriginsAreThoseOfWebPages(t *testing.T) {
+	tests := []struct {
+		text string
+		want []string // nil: refused
+	}{
+		{"*", []string{"*"}},
+		{"https://Map.example.org, http://localhost:3000", []string{"https://map.example.org", "http://localhost:3000"}},
+		{"https://a.example/", nil},
+		{"a.example", nil},
+		{"ftp://a.example", nil},
+		{"https://a.example,", nil},
+	}
+	for _, test := range tests {
+		loaded, err := config.Load([]string{"API_CORS_ORIGINS=" + test.text})
+		if (err == nil) != (test.want != nil) {
+			t.Errorf("%q: error %v", test.text, err)
+			continue
+		}
+		if got, _ := loaded.Origins(); err == nil && !cmp.Equal(test.want, got) {
+			t.Errorf("%q: %v; want %v", test.text, got, test.want)
+		}
 	}
 }
 

@@ -12,14 +12,16 @@ type Class string
 
 // The classes, from the caller's mistake to ours.
 const (
-	Invalid     Class = "invalid_input" // the request or row is wrong; repeating it will not help
-	NotFound    Class = "not_found"
-	Conflict    Class = "conflict"    // somebody else got there first; a fenced write
-	Upstream    Class = "upstream"    // the other side answered, wrongly
-	Timeout     Class = "timeout"     // the other side did not answer in time
-	Throttled   Class = "throttled"   // the other side asked us to wait
-	Unavailable Class = "unavailable" // the other side cannot be reached or refuses work for now
-	Internal    Class = "internal"    // a bug, or something nobody classified
+	Invalid      Class = "invalid_input" // the request or row is wrong; repeating it will not help
+	Unauthorized Class = "unauthorized"  // whoever asks did not show a key that holds
+	Forbidden    Class = "forbidden"     // the key holds, and does not allow this
+	NotFound     Class = "not_found"
+	Conflict     Class = "conflict"    // somebody else got there first; a fenced write
+	Upstream     Class = "upstream"    // the other side answered, wrongly
+	Timeout      Class = "timeout"     // the other side did not answer in time
+	Throttled    Class = "throttled"   // the other side asked us to wait, or we asked it
+	Unavailable  Class = "unavailable" // the other side cannot be reached or refuses work for now
+	Internal     Class = "internal"    // a bug, or something nobody classified
 )
 
 // Error is a failure with its class, the operation it happened in, a short
@@ -130,6 +132,10 @@ func (c Class) HTTPStatus() int {
 		return http.StatusOK
 	case Invalid:
 		return http.StatusUnprocessableEntity
+	case Unauthorized:
+		return http.StatusUnauthorized
+	case Forbidden:
+		return http.StatusForbidden
 	case NotFound:
 		return http.StatusNotFound
 	case Conflict:

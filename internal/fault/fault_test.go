@@ -23,6 +23,8 @@ func TestTheClassDecidesStatusAndRetry(t *testing.T) {
 	}{
 		{"no error", nil, "", http.StatusOK, false},
 		{"invalid", E("op", Invalid, "", nil), Invalid, 422, false},
+		{"unauthorized", E("op", Unauthorized, "", nil), Unauthorized, 401, false},
+		{"forbidden", E("op", Forbidden, "", nil), Forbidden, 403, false},
 		{"not found", E("op", NotFound, "", nil), NotFound, 404, false},
 		{"conflict", E("op", Conflict, "", nil), Conflict, 409, false},
 		{"upstream", E("op", Upstream, "", nil), Upstream, 502, true},
