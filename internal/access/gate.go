@@ -29,6 +29,7 @@ type Options struct {
 	Space  string           // sets this deployment's counts in Redis apart
 	Clock  func() time.Time // the wall's, whatever clock the feed runs by; nil: time.Now
 	Logger *zap.Logger      // nil: none
+	Faults *fault.Recorder  // nil: nobody keeps account
 }
 
 // Gate lets requests in. Safe for concurrent use.
@@ -50,11 +51,11 @@ func NewGate(options Options) *Gate {
 	}
 	var counts *tokens
 	if options.Redis != nil {
-		counts = newTokens(options.Redis, options.Space, options.Logger)
+		counts = newTokens(options)
 	}
 	return &Gate{
 		policy: options.Policy, rates: options.Rates, now: options.Clock,
-		keys:    newKeyring(options.Keys, options.Clock, options.Logger),
+		keys:    newKeyring(options),
 		limiter: newLimiter(counts, options.Clock, options.Logger),
 	}
 }

@@ -43,6 +43,7 @@ type keyring struct {
 	store   Keystore
 	now     func() time.Time // the wall's
 	logger  *zap.Logger
+	faults  *fault.Recorder
 	policy  *fault.Policy
 	flights singleflight.Group
 	known   *otter.Cache[string, *record]
@@ -65,10 +66,10 @@ type record struct {
 	noted   atomic.Int64
 }
 
-func newKeyring(keys Keystore, now func() time.Time, logger *zap.Logger) *keyring {
+func newKeyring(options Options) *keyring {
 	return &keyring{
-		store: keys, now: now, logger: logger,
-		policy: fault.NewPolicy(fault.PolicyOptions{
+		store: options.Keys, now: options.Clock, logger: options.Logger, faults: options.Faults,
+		policy: options.Faults.Policy(fault.PolicyOptions{
 			Name: "api keys", Timeout: lookupLimit,
 			Breaker: fault.BreakerOptions{Failures: 3, Delay: 2 * time.Second},
 		}),
@@ -226,6 +227,7 @@ func (r *keyring) used(ctx context.Context, found *record) {
 		defer cancel()
 		if err := r.store.APIKeyUsed(ctx, found.key.ID, now); err != nil {
 			r.lost.Add(1)
+			r.faults.Note(ctx, err)
 			r.logger.Warn("use of a key not noted", zap.String("key", found.key.ID), zap.Error(err))
 		}
 	})

@@ -23,6 +23,7 @@ const redisTimeout = 50 * time.Millisecond
 type tokens struct {
 	limiter *redis_rate.Limiter
 	prefix  string
+	faults  *fault.Recorder
 	policy  *fault.Policy
 	logger  *zap.Logger
 	state   atomic.Pointer[string] // reason of the last failure, "" when well, nil when never asked
@@ -35,10 +36,12 @@ type grant struct {
 	retryAfter time.Duration // until there is another, when it gave none
 }
 
-func newTokens(client redis.Cmdable, space string, logger *zap.Logger) *tokens {
+func newTokens(options Options) *tokens {
+	policy := fault.RedisPolicy()
+	policy.Name = "limits"
 	return &tokens{
-		limiter: redis_rate.NewLimiter(client), prefix: "sl:" + space + ":",
-		policy: fault.NewPolicy(fault.RedisPolicy()), logger: logger,
+		limiter: redis_rate.NewLimiter(options.Redis), prefix: "sl:" + options.Space + ":",
+		faults: options.Faults, policy: options.Faults.Policy(policy), logger: options.Logger,
 	}
 }
 
@@ -55,6 +58,7 @@ func (t *tokens) take(ctx context.Context, name string, rate Rate, n int) (grant
 	reason := ""
 	if err != nil {
 		reason = fault.ReasonOf(err)
+		t.faults.Note(ctx, err)
 	}
 	was := t.state.Swap(&reason)
 	switch changed := was == nil || *was != reason; {

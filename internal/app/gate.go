@@ -15,7 +15,7 @@ func (r *Runtime) Gate(ctx context.Context) (*access.Gate, error) {
 	if err != nil {
 		return nil, fault.E("app.Gate", fault.Invalid, "api_access", err).WithMessage("API_ACCESS is neither open nor keys.")
 	}
-	database, err := r.Store(ctx)
+	database, err := r.Answers(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -27,7 +27,7 @@ func (r *Runtime) Gate(ctx context.Context) (*access.Gate, error) {
 	defer r.mu.Unlock()
 	if r.gate == nil {
 		r.gate = access.NewGate(access.Options{
-			Keys: database, Policy: policy, Redis: client, Space: r.space(), Logger: r.Logger,
+			Keys: database, Policy: policy, Redis: client, Space: r.space(), Logger: r.Logger, Faults: r.Faults(),
 			Rates: access.Rates{
 				Address: access.PerMinute(r.Config.RateLimitAddress),
 				Key:     access.PerMinute(r.Config.RateLimitKey),
