@@ -66,9 +66,14 @@ func (g *Gate) Close() {
 	g.limiter.background.Wait()
 }
 
+// NoKey is the reason of a fault.Unauthorized where a key was needed and none
+// was shown.
+const NoKey = "no_key"
+
 // Verdict is what is known of a caller, whether it was let in or not.
 type Verdict struct {
 	KeyID string // of the key, when it holds
+	Open  bool   // whether anybody may do the same without a key
 	Quota Quota
 }
 
@@ -80,12 +85,18 @@ type Verdict struct {
 // cannot be checked), the last two with the time to wait. It never holds the
 // key.
 func (g *Gate) Admit(ctx context.Context, key, address string, need Scope) (Verdict, error) {
+	verdict, err := g.admit(ctx, key, address, need)
+	verdict.Open = g.policy.OpenTo(need)
+	return verdict, err
+}
+
+func (g *Gate) admit(ctx context.Context, key, address string, need Scope) (Verdict, error) {
 	const op = "access.Gate.Admit"
 	from := network(address)
 	if key == "" {
 		verdict, err := g.count(ctx, caller{address: from}, need)
 		if err == nil && !g.policy.OpenTo(need) {
-			err = fault.E(op, fault.Unauthorized, "no_key", nil).WithMessage(
+			err = fault.E(op, fault.Unauthorized, NoKey, nil).WithMessage(
 				"This needs a key with the scope " + string(need) + ": send it as X-API-Key or as Authorization: Bearer.")
 		}
 		return verdict, err

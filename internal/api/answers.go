@@ -73,7 +73,7 @@ func (s *service) send(ctx huma.Context, answer *live.Answer, ifNoneMatch string
 		etag = strings.TrimSuffix(etag, `"`) + "." + string(answer.Layer) + `"`
 	}
 	ctx.SetHeader("ETag", etag)
-	ctx.SetHeader("Vary", "Accept-Encoding")
+	ctx.AppendHeader("Vary", "Accept-Encoding")
 	ctx.SetHeader("Cache-Control", s.untilNextTick(answer.Stale))
 	ctx.SetHeader("X-Snapshot", answer.Snapshot.Format(time.RFC3339Nano))
 	if matches(ifNoneMatch, etag) {

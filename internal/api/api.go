@@ -45,8 +45,10 @@ type Deps struct {
 	Live    Live
 	Ledger  Ledger
 	Log     Records
-	Places  Places // nil: region and fir answer that there is no reference data
-	Source  string // name of the feed; answers name any but the live one
+	Places  Places   // nil: region and fir answer that there is no reference data
+	Gate    Gate     // nil: everybody may everything
+	Origins []string // of web pages that may use the API, lower case; nil: all may read
+	Source  string   // name of the feed; answers name any but the live one
 	Clock   func() time.Time
 	Logger  *zap.Logger
 	Metrics *telemetry.Metrics // nil: requests are logged without metrics

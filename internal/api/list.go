@@ -177,7 +177,7 @@ func (s *service) pageMeta(p *page, withAge bool) Meta {
 
 func (s *service) sendList(ctx huma.Context, o Operation, params *ListParams, p *page, answer sent) {
 	ctx.SetHeader("ETag", answer.etag)
-	ctx.SetHeader("Vary", "Accept, Accept-Encoding")
+	ctx.AppendHeader("Vary", "Accept, Accept-Encoding")
 	ctx.SetHeader("Cache-Control", s.keep(o.Keep, p.stale))
 	if !p.snapshot.IsZero() {
 		ctx.SetHeader("X-Snapshot", p.snapshot.UTC().Format(time.RFC3339Nano))

@@ -19,6 +19,7 @@ type Scope string
 
 // The scopes.
 const (
+	ScopeNone  Scope = "none"  // nothing is needed, whatever the deployment says
 	ScopeRead  Scope = "read"  // look at what is recorded
 	ScopeQuery Scope = "query" // run statements of one's own
 	ScopeAdmin Scope = "admin" // change something
@@ -91,6 +92,9 @@ func (o Operation) example() string {
 
 // security is how the documentation says what a scope asks for.
 func (s Scope) security() []map[string][]string {
+	if s == ScopeNone {
+		return []map[string][]string{{}}
+	}
 	either := []map[string][]string{{"key": {}}, {"bearer": {}}}
 	if s == ScopeRead {
 		return append([]map[string][]string{{}}, either...)

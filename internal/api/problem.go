@@ -42,7 +42,7 @@ func (p *Problem) ContentType(string) string { return problemType }
 func (p *Problem) GetHeaders() http.Header {
 	headers := http.Header{"Cache-Control": {"no-store"}}
 	if p.retryAfter > 0 {
-		headers.Set("Retry-After", strconv.Itoa(int(p.retryAfter/time.Second)))
+		headers.Set("Retry-After", strconv.FormatInt(wholeSeconds(p.retryAfter), 10))
 	}
 	return headers
 }
@@ -59,6 +59,10 @@ func sentence(class fault.Class) string {
 	switch class {
 	case fault.Invalid:
 		return "The request is not valid."
+	case fault.Unauthorized:
+		return "This needs a key: send it as X-API-Key or as Authorization: Bearer."
+	case fault.Forbidden:
+		return "The key does not allow this."
 	case fault.NotFound:
 		return "There is no such thing here."
 	case fault.Conflict:
@@ -90,6 +94,9 @@ func (s *service) problem(ctx context.Context, err error) *Problem {
 	}
 	if class == fault.Unavailable || class == fault.Throttled {
 		problem.retryAfter = retrySoon
+		if wait := fault.RetryAfter(err); wait > 0 {
+			problem.retryAfter = wait
+		}
 	}
 	s.note(ctx, err)
 	return problem
@@ -142,6 +149,10 @@ func problemOfHuma(ctx huma.Context, _ string, v any) (any, error) {
 
 func codeOf(status int) fault.Class {
 	switch {
+	case status == http.StatusUnauthorized:
+		return fault.Unauthorized
+	case status == http.StatusForbidden:
+		return fault.Forbidden
 	case status == http.StatusNotFound:
 		return fault.NotFound
 	case status == http.StatusConflict:

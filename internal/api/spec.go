@@ -73,10 +73,10 @@ const docsPolicy = "default-src 'none'; style-src 'unsafe-inline'; script-src 'u
 func (s *service) documentation() {
 	spec := sync.OnceValues(Spec)
 	s.document(Operation{
-		Path: "/api/openapi.json", Summary: "This API's description, OpenAPI 3.1", Keep: time.Hour,
+		Path: "/api/openapi.json", Summary: "This API's description, OpenAPI 3.1", Scope: ScopeNone, Keep: time.Hour,
 	}, jsonType, &huma.Schema{Type: huma.TypeObject, AdditionalProperties: true}, spec)
 	s.document(Operation{
-		Path: "/api/docs", Summary: "The documentation as a page", Keep: time.Hour,
+		Path: "/api/docs", Summary: "The documentation as a page", Scope: ScopeNone, Keep: time.Hour,
 	}, "text/html; charset=utf-8", &huma.Schema{Type: huma.TypeString}, func() ([]byte, error) { return bytes.Clone(docsPage), nil })
 }
 

@@ -31,7 +31,8 @@ const (
 )
 
 // wrap puts around the operations what every request passes: its id, one log
-// line, shelter from panics, cross-origin access, unknown paths, compression.
+// line, shelter from panics, cross-origin access, the gate, unknown paths,
+// compression.
 func (s *service) wrap() (http.Handler, error) {
 	mux := s.mux
 	compress, err := gzhttp.NewWrapper(gzhttp.MinSize(leastCompressed), gzhttp.SuffixETag(encodingSuffix), gzhttp.CompressionLevel(compressionLevel))
@@ -49,18 +50,23 @@ func (s *service) wrap() (http.Handler, error) {
 		r = r.WithContext(telemetry.WithRequest(r.Context(), id))
 		header := w.Header()
 		header.Set(requestIDHeader, id)
-		header.Set("Access-Control-Allow-Origin", "*")
-		header.Set("Access-Control-Expose-Headers", "ETag, Link, Retry-After, X-Request-Id, X-Snapshot")
+		s.crossOrigin(header, r)
 		header.Set("X-Content-Type-Options", "nosniff")
 		watched := &watch{ResponseWriter: w, bodyless: r.Method == http.MethodHead}
 		began := time.Now()
 		pattern := ""
 		defer func() { s.report(r, watched, pattern, time.Since(began), recover()) }()
 		_, pattern = mux.Handler(r)
+		if r.Method == http.MethodOptions {
+			s.preflight(watched, r)
+			return
+		}
+		if refusal := s.admit(watched, r, pattern); refusal != nil {
+			writeProblem(watched, refusal)
+			return
+		}
 		problem := s.checkQuery(r, pattern)
 		switch {
-		case r.Method == http.MethodOptions:
-			preflight(watched)
 		case pattern == "":
 			s.unrouted(watched, r, elsewhere)
 		case r.ContentLength > longestBody:
@@ -90,16 +96,6 @@ func requestID(given string, random io.Reader) string {
 
 func notOfID(c rune) bool {
 	return (c < '0' || c > '9') && (c < 'A' || c > 'Z') && (c < 'a' || c > 'z') && !strings.ContainsRune("-_.:/+=@", c)
-}
-
-// preflight allows any origin to read.
-func preflight(w http.ResponseWriter) {
-	header := w.Header()
-	header.Set("Allow", "GET, HEAD, OPTIONS")
-	header.Set("Access-Control-Allow-Methods", "GET, HEAD, OPTIONS")
-	header.Set("Access-Control-Allow-Headers", "Accept, Content-Type, If-None-Match, X-Request-Id")
-	header.Set("Access-Control-Max-Age", "86400")
-	w.WriteHeader(http.StatusNoContent)
 }
 
 // takenAsKept reports whether a request may be answered with the bytes that lie
@@ -189,6 +185,9 @@ func (s *service) report(r *http.Request, w *watch, pattern string, took time.Du
 		zap.String("method", r.Method), zap.String("path", r.URL.Path), zap.String("route", pattern),
 		zap.Int("status", w.status), zap.Int64("bytes", w.bytes),
 	}
+	if w.caller != "" {
+		fields = append(fields, zap.String("caller", w.caller))
+	}
 	if s.Metrics == nil {
 		telemetry.For(ctx, s.Logger).Info("request", append(fields, zap.String("outcome", outcome), zap.Duration("took", took))...)
 		return
@@ -217,12 +216,15 @@ type watch struct {
 	http.ResponseWriter
 	status   int
 	bytes    int64
-	bodyless bool // an answer to HEAD; on the way to API Gateway nobody else drops its body
+	caller   string // id of the key that was shown
+	private  bool   // whether the answer is not for everybody
+	bodyless bool   // an answer to HEAD; on the way to API Gateway nobody else drops its body
 }
 
 func (w *watch) WriteHeader(status int) {
 	if w.status == 0 {
 		w.status = status
+		w.keepPrivate()
 	}
 	w.ResponseWriter.WriteHeader(status)
 }
@@ -230,6 +232,7 @@ func (w *watch) WriteHeader(status int) {
 func (w *watch) Write(body []byte) (int, error) {
 	if w.status == 0 {
 		w.status = http.StatusOK
+		w.keepPrivate()
 	}
 	if w.bodyless {
 		return len(body), nil
@@ -237,6 +240,13 @@ func (w *watch) Write(body []byte) (int, error) {
 	n, err := w.ResponseWriter.Write(body)
 	w.bytes += int64(n)
 	return n, err
+}
+
+// keepPrivate keeps what needed a key out of caches that many people share.
+func (w *watch) keepPrivate() {
+	if header := w.Header(); w.private {
+		header.Set("Cache-Control", strings.Replace(header.Get("Cache-Control"), "public", "private", 1))
+	}
 }
 
 // Unwrap lets http.ResponseController reach what is below.

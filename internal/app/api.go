@@ -38,8 +38,16 @@ func answering(ctx context.Context, runtime *Runtime, function string) (lambda.H
 	if err != nil {
 		return nil, err
 	}
+	gate, err := runtime.Gate(ctx)
+	if err != nil {
+		return nil, err
+	}
+	origins, err := runtime.Config.Origins()
+	if err != nil {
+		return nil, err
+	}
 	handler, err := api.New(api.Deps{
-		Live: reader, Ledger: database, Log: log, Source: runtime.Config.Source,
+		Gate: gate, Origins: origins, Live: reader, Ledger: database, Log: log, Source: runtime.Config.Source,
 		Clock: runtime.Clock, Logger: runtime.Logger, Metrics: runtime.Metrics(function), Faults: runtime.Faults(),
 	}, function)
 	if err != nil {
