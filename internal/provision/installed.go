@@ -29,6 +29,18 @@ type binaries struct {
 
 func (b binaries) program(name string) string { return filepath.Join(b.dir, name) }
 
+// has reports whether the server can load a library of that name, from where
+// packages and fetched binaries keep them beside the programs.
+func (b binaries) has(library string) bool {
+	for _, dir := range []string{"../lib", "../lib/postgresql"} {
+		found, _ := filepath.Glob(filepath.Join(b.dir, dir, library+".*"))
+		if len(found) > 0 {
+			return true
+		}
+	}
+	return false
+}
+
 func (b binaries) major() int { return majorOf(b.version) }
 
 func majorOf(version string) int {

@@ -195,6 +195,9 @@ func (s *PostgresServer) settings() []string {
 		"log_line_prefix":            "%m [%p] %q%u@%d ",
 		"log_min_duration_statement": "5s",
 	}
+	if s.programs.has("pg_stat_statements") {
+		values["shared_preload_libraries"] = "pg_stat_statements" // for the query optimizer
+	}
 	maps.Copy(values, s.options.Settings)
 	var arguments []string
 	for _, name := range slices.Sorted(maps.Keys(values)) {

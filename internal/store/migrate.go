@@ -124,7 +124,28 @@ func migrateKept(ctx context.Context, conn *pgx.Conn) error {
 	}
 	config := conn.Config()
 	config.RuntimeParams["search_path"] = KeptSchema
-	return migrateTables(ctx, config, files)
+	if err := migrateTables(ctx, config, files); err != nil {
+		return err
+	}
+	return installExtensions(ctx, conn)
+}
+
+// installExtensions makes those that the advisor works better with, where the
+// server has them and lets us. They lie in the schema that no rebuild replaces.
+func installExtensions(ctx context.Context, conn *pgx.Conn) error {
+	for _, name := range []string{"pg_stat_statements", "hypopg"} {
+		_, err := conn.Exec(ctx, `CREATE EXTENSION IF NOT EXISTS `+name+` SCHEMA `+KeptSchema)
+		switch sqlstate(err) {
+		case "":
+			if err != nil {
+				return err
+			}
+		case "42501", "58P01", "0A000": // not allowed, not there, not to be had here
+		default:
+			return err
+		}
+	}
+	return nil
 }
 
 func migrateTables(ctx context.Context, config *pgx.ConnConfig, files fs.FS) error {

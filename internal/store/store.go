@@ -22,6 +22,7 @@ type Store struct {
 	options Options
 	secret  secret
 	policy  *fault.Policy
+	saver   *saver // nil where statements are not timed
 }
 
 // Options say which database to use, and how.
@@ -45,6 +46,9 @@ type Options struct {
 	AcquireTimeout   time.Duration // longest wait for a connection; default 5 s
 	LockTimeout      time.Duration // longest wait of a statement for a lock; default 3 s
 	StatementTimeout time.Duration // longest statement of a transaction; default 30 s
+
+	// Timed times every statement and keeps the figures in the database.
+	Timed bool
 
 	Logger *zap.Logger     // default: none
 	Faults *fault.Recorder // nil: nobody keeps account
@@ -81,6 +85,10 @@ func Open(ctx context.Context, options Options) (*Store, error) {
 		connection.RuntimeParams["search_path"] = pgx.Identifier{options.Schema}.Sanitize()
 	}
 	connection.ConnectTimeout = cmp.Or(connection.ConnectTimeout, options.AcquireTimeout)
+	if options.Timed {
+		s.saver = newSaver(options.Logger, s.saveTimings)
+		connection.Tracer = s.saver
+	}
 	config.MaxConns = options.MaxConns
 	config.BeforeConnect = s.secret.apply
 	config.AfterConnect = func(ctx context.Context, conn *pgx.Conn) error {
@@ -93,8 +101,12 @@ func Open(ctx context.Context, options Options) (*Store, error) {
 	return s, nil
 }
 
-// Close closes every connection, waiting for those in use.
-func (s *Store) Close() { s.pool.Close() }
+// Close closes every connection, waiting for those in use. Timings that the
+// database does not know yet are told before, if it takes them at once.
+func (s *Store) Close() {
+	s.saver.finish()
+	s.pool.Close()
+}
 
 // Ping connects, where nobody has yet, and with that checks the schema.
 func (s *Store) Ping(ctx context.Context) error {
