@@ -102,7 +102,7 @@ func filtered(n *node) *Finding {
 	if n.Removed == nil || n.ActualRows == nil || n.Loops == nil {
 		return nil
 	}
-	removed, kept := *n.Removed * *n.Loops, *n.ActualRows * *n.Loops
+	removed, kept := *n.Removed**n.Loops, *n.ActualRows**n.Loops
 	if removed < manyRows || kept > fewShare*(kept+removed) {
 		return nil
 	}

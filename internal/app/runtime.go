@@ -90,7 +90,7 @@ func (r *Runtime) opened(ctx context.Context, place **store.Store) (*store.Store
 	}
 	*place, err = store.Open(ctx, store.Options{
 		URL: r.Config.DatabaseURL, Schema: r.Config.DatabaseSchema, MaxConns: r.poolSize(),
-		Source: r.Config.Source, Password: password, Logger: r.Logger, Faults: r.Faults(),
+		Source: r.Config.Source, Password: password, Logger: r.Logger, Faults: r.Faults(), Timed: true,
 	})
 	return *place, err
 }
