@@ -48,6 +48,7 @@ type recorderParts struct {
 	recorder *ingest.Recorder
 	store    *store.Store
 	log      *rawlog.Log
+	metrics  *telemetry.Metrics
 	now      time.Time
 }
 
@@ -73,6 +74,7 @@ func newRecorder(ctx context.Context, feedURL, databaseURL, logDir string) (*rec
 	if parts.log, err = rawlog.Open(ctx, rawlog.OpenDir(logDir), rawlog.Options{Clock: clock}); err != nil {
 		return nil, err
 	}
+	parts.metrics = telemetry.NewMetrics(zap.NewNop(), "bench", clock)
 	parts.recorder = ingest.New(ingest.Options{
 		Feed: vatsim.NewClient(vatsim.ClientOptions{
 			StatusURL: feedURL, Clock: clock,
@@ -80,7 +82,7 @@ func newRecorder(ctx context.Context, feedURL, databaseURL, logDir string) (*rec
 			MaxWire: 64 << 20, MaxBody: 128 << 20,
 		}),
 		Log: parts.log, Store: database, Live: noLive{}, Queue: noQueue{}, Clock: clock,
-		Logger: zap.NewNop(), Metrics: telemetry.NewMetrics(zap.NewNop(), "bench", clock),
+		Logger: zap.NewNop(), Metrics: parts.metrics,
 		BacklogPerRun: 240, RewindLimit: 240, SuspiciousTicks: 4,
 	})
 	return parts, nil
