@@ -1,7 +1,6 @@
 package main
 
 import (
-	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -193,20 +192,21 @@ func help(w io.Writer, name string) {
 // well. Its error names every one that is wrong.
 func loadSettings(environ []string) (config.Config, error) {
 	loaded, err := config.Load(environ)
-	problems := []error{err}
+	const heading = "these settings are wrong:"
+	lines := []string{heading}
+	if err != nil {
+		lines[0] = err.Error() // begins with the heading
+	}
 	if text := lookup(environ, fetchedSetting); text != "" && text != "0" && text != "1" {
-		problems = append(problems, fmt.Errorf("  %s: %q is neither 1 nor 0", fetchedSetting, text))
+		lines = append(lines, fmt.Sprintf("  %s: %q is neither 1 nor 0", fetchedSetting, text))
 	}
 	if text := lookup(environ, repositorySetting); text != "" {
 		if address, err := url.Parse(text); err != nil || address.Host == "" || address.Scheme != "http" && address.Scheme != "https" {
-			problems = append(problems, fmt.Errorf("  %s: not a URL that starts with http:// or https://", repositorySetting))
+			lines = append(lines, "  "+repositorySetting+": not a URL that starts with http:// or https://")
 		}
 	}
-	if err == nil && errors.Join(problems...) != nil {
-		problems[0] = errors.New("these settings are wrong:")
-	}
-	if wrong := errors.Join(problems...); wrong != nil {
-		return config.Config{}, fault.E("local.loadSettings", fault.Invalid, "settings", nil).WithMessage(wrong.Error())
+	if message := strings.Join(lines, "\n"); message != heading {
+		return config.Config{}, fault.E("local.loadSettings", fault.Invalid, "settings", nil).WithMessage(message)
 	}
 	return loaded, nil
 }
