@@ -132,7 +132,9 @@ func (d *deployment) get(handler lambda.Handler, path string) events.APIGatewayV
 	}
 	payload, err := json.Marshal(request)
 	must(d.t, err)
-	raw, err := handler.Invoke(context.Background(), payload)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute) // Lambda ends an invocation as well
+	defer cancel()
+	raw, err := handler.Invoke(ctx, payload)
 	must(d.t, err)
 	var response events.APIGatewayV2HTTPResponse
 	must(d.t, json.Unmarshal(raw, &response))
@@ -259,6 +261,7 @@ func TestSlowAnswers(t *testing.T) {
 	scenario(t, 22, "answers that hold every connection of theirs leave the recorder its own, and the next one is told when to come again", func(t *testing.T) {
 		d := newDeployment(t)
 		one := d.process() // everything in one process, as the local runner has it
+		one.Config.DatabasePoolSize = 2
 		d.ingest = d.functionOf(one, app.Ingest)
 		status := d.functionOf(one, app.APIStatus)
 		d.record(0, 0, 12)
