@@ -84,7 +84,7 @@ func migrateLocked(ctx context.Context, conn *pgx.Conn, schema, source string) e
 	if err != nil || (active != "" && active != schema) {
 		return err
 	}
-	return pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error {
+	err = pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error {
 		if active == "" {
 			if err := makeDefault(ctx, tx, schema); err != nil {
 				return err
@@ -92,6 +92,10 @@ func migrateLocked(ctx context.Context, conn *pgx.Conn, schema, source string) e
 		}
 		return replaceViews(ctx, tx)
 	})
+	if err != nil {
+		return err
+	}
+	return grantQueryRole(ctx, conn)
 }
 
 // checkSourceBefore refuses a database of another source before anything in it

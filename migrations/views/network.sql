@@ -2,9 +2,10 @@
 
 -- A run is expanded in the target list and not by a join of its own: nothing
 -- then depends on the run but its rows, and they are joined with the snapshots
--- once, by hash.
-CREATE OR REPLACE VIEW skyledger.position AS
-SELECT f.at AS time, s.cid, s.callsign,
+-- once, by hash. hour is a bare column of the chunks, so that a condition on it
+-- leaves out whole partitions.
+CREATE OR REPLACE VIEW skyledger.position_by_hour AS
+SELECT date_trunc('hour', f.at, 'UTC') AS hour, f.at AS time, s.cid, s.callsign,
        p.latitude / 100000.0::float8 AS lat, p.longitude / 100000.0::float8 AS lon,
        p.altitude, p.groundspeed, p.heading, p.session_id
 FROM position_frames f
@@ -12,7 +13,7 @@ CROSS JOIN LATERAL unnest(f.session_id, f.latitude, f.longitude, f.altitude, f.g
     AS p(session_id, latitude, longitude, altitude, groundspeed, heading)
 JOIN sessions s ON s.id = p.session_id
 UNION ALL
-SELECT n.at, s.cid, s.callsign,
+SELECT c.hour, n.at, s.cid, s.callsign,
        r.latitude / 100000.0::float8, r.longitude / 100000.0::float8,
        r.altitude, r.groundspeed, r.heading, c.session_id
 FROM position_chunks c
@@ -24,6 +25,21 @@ CROSS JOIN LATERAL (
 ) AS r
 JOIN snapshots n ON n.hour = c.hour AND n.no = r.no;
 
+COMMENT ON VIEW skyledger.position_by_hour IS 'The rows of skyledger.position with the hour they are stored under: a condition on hour looks only into the days it needs.';
+COMMENT ON COLUMN skyledger.position_by_hour.hour IS 'start of the hour, UTC, that time lies in';
+COMMENT ON COLUMN skyledger.position_by_hour.time IS 'update_timestamp of the snapshot';
+COMMENT ON COLUMN skyledger.position_by_hour.cid IS 'the pilot''s VATSIM id';
+COMMENT ON COLUMN skyledger.position_by_hour.callsign IS 'the callsign flown under';
+COMMENT ON COLUMN skyledger.position_by_hour.lat IS 'latitude in degrees, north positive, to 5 decimals';
+COMMENT ON COLUMN skyledger.position_by_hour.lon IS 'longitude in degrees, east positive, to 5 decimals';
+COMMENT ON COLUMN skyledger.position_by_hour.altitude IS 'feet above mean sea level';
+COMMENT ON COLUMN skyledger.position_by_hour.groundspeed IS 'knots';
+COMMENT ON COLUMN skyledger.position_by_hour.heading IS 'degrees, 0 to 359';
+COMMENT ON COLUMN skyledger.position_by_hour.session_id IS 'the connection, see skyledger.pilot_session';
+
+CREATE OR REPLACE VIEW skyledger.position AS
+SELECT p.time, p.cid, p.callsign, p.lat, p.lon, p.altitude, p.groundspeed, p.heading, p.session_id
+FROM skyledger.position_by_hour p;
 COMMENT ON VIEW skyledger.position IS 'One row per pilot and snapshot, those standing still included. For a span of time read skyledger.positions(from, to): it looks only into the days it needs.';
 COMMENT ON COLUMN skyledger.position.time IS 'update_timestamp of the snapshot';
 COMMENT ON COLUMN skyledger.position.cid IS 'the pilot''s VATSIM id';
@@ -35,31 +51,15 @@ COMMENT ON COLUMN skyledger.position.groundspeed IS 'knots';
 COMMENT ON COLUMN skyledger.position.heading IS 'degrees, 0 to 359';
 COMMENT ON COLUMN skyledger.position.session_id IS 'the connection, see skyledger.pilot_session';
 
+-- Reads through the view and not the tables, so that whoever may read the view
+-- may call it; the planner takes both apart.
 CREATE OR REPLACE FUNCTION skyledger.positions(from_time timestamptz, to_time timestamptz)
 RETURNS SETOF skyledger.position LANGUAGE sql STABLE ROWS 100000
 BEGIN ATOMIC
-    SELECT f.at AS time, s.cid, s.callsign,
-           p.latitude / 100000.0::float8 AS lat, p.longitude / 100000.0::float8 AS lon,
-           p.altitude, p.groundspeed, p.heading, p.session_id
-    FROM position_frames f
-    CROSS JOIN LATERAL unnest(f.session_id, f.latitude, f.longitude, f.altitude, f.groundspeed, f.heading)
-        AS p(session_id, latitude, longitude, altitude, groundspeed, heading)
-    JOIN sessions s ON s.id = p.session_id
-    WHERE f.at >= from_time AND f.at < to_time
-    UNION ALL
-    SELECT n.at, s.cid, s.callsign,
-           r.latitude / 100000.0::float8, r.longitude / 100000.0::float8,
-           r.altitude, r.groundspeed, r.heading, c.session_id
-    FROM position_chunks c
-    JOIN sessions s ON s.id = c.session_id
-    CROSS JOIN LATERAL (
-        SELECT u.*, generate_series(u.skipped + u.i, u.skipped + u.i + u.held - 1) AS no
-        FROM unnest(c.skipped, c.held, c.latitude, c.longitude, c.altitude, c.groundspeed, c.heading)
-            WITH ORDINALITY AS u(skipped, held, latitude, longitude, altitude, groundspeed, heading, i)
-    ) AS r
-    JOIN snapshots n ON n.hour = c.hour AND n.no = r.no
-    WHERE c.hour > from_time - interval '1 hour' AND c.hour < to_time
-      AND n.at >= from_time AND n.at < to_time;
+    SELECT p.time, p.cid, p.callsign, p.lat, p.lon, p.altitude, p.groundspeed, p.heading, p.session_id
+    FROM skyledger.position_by_hour p
+    WHERE p.time >= from_time AND p.time < to_time
+      AND p.hour > from_time - interval '1 hour' AND p.hour < to_time;
 END;
 COMMENT ON FUNCTION skyledger.positions(timestamptz, timestamptz) IS 'Rows of skyledger.position with from_time <= time < to_time; reads only the days it needs.';
 
