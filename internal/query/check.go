@@ -13,8 +13,8 @@ type Statement struct {
 
 // Check is the first wall: it returns the statement if nothing in it is beyond
 // the allow-list, and else a *Refusal.
-func Check(text string, known *Catalogue) (Statement, error) {
-	tree, err := parse(text)
+func Check(text string, parser Parser, known *Catalogue) (Statement, error) {
+	tree, err := parser.parse(text)
 	if err != nil {
 		return Statement{}, err
 	}

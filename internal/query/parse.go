@@ -7,7 +7,6 @@ import (
 	"unicode/utf8"
 
 	"github.com/go-json-experiment/json"
-	"github.com/wasilibs/go-pgquery/parser"
 )
 
 // MaxStatement is the longest statement, in bytes: what a request's body may
@@ -17,16 +16,14 @@ const MaxStatement = 64 << 10
 // object is a node's fields, or a node under its name.
 type object = map[string]any
 
-// Warm makes the parser ready, which takes a second or two and about 260 MB
-// that stay: the function calls it before its first request.
-func Warm() error {
-	_, err := parser.ParseToJSON("SELECT 1")
-	return err
-}
+// Parser returns the statements of a text as libpg_query's JSON;
+// internal/query/grammar has the one there is. An error that says where has a
+// method Character, counted from 1.
+type Parser func(text string) (string, error)
 
 // parse returns the one statement of the text as PostgreSQL's grammar sees it:
 // a node under its name. What this returns as an error is a *Refusal.
-func parse(text string) (object, error) {
+func (p Parser) parse(text string) (object, error) {
 	switch {
 	case strings.TrimSpace(text) == "":
 		return nil, &Refusal{Code: "empty", Why: "There is no statement.", Allowed: allowedStatements}
@@ -38,7 +35,7 @@ func parse(text string) (object, error) {
 		// The grammar would stop reading here, and PostgreSQL would not.
 		return nil, (&Refusal{Code: "encoding", Why: "The statement has a NUL character."}).at(text, strings.IndexByte(text, 0))
 	}
-	tree, err := grammar(text)
+	tree, err := p.tree(text)
 	if err != nil {
 		return nil, err
 	}
@@ -64,23 +61,17 @@ func parse(text string) (object, error) {
 	}
 }
 
-// grammar returns the parse tree as JSON. The library panics where the parser
-// ran out of its own memory; that is the statement's doing.
-func grammar(text string) (tree string, err error) {
-	defer func() {
-		if recover() != nil {
-			err = &Refusal{Code: "too_deep", Why: "The statement is too large or nested too deeply for the parser."}
-		}
-	}()
-	tree, err = parser.ParseToJSON(text)
-	var wrong *parser.Error
-	switch {
-	case errors.As(err, &wrong):
-		return "", (&Refusal{Code: "syntax", Why: sentence(wrong.Message)}).atCharacter(text, wrong.Cursorpos)
-	case err != nil:
-		return "", &Refusal{Code: "syntax", Why: sentence(err.Error())}
+func (p Parser) tree(text string) (string, error) {
+	tree, err := p(text)
+	if err == nil {
+		return tree, nil
 	}
-	return tree, nil
+	refusal := &Refusal{Code: "syntax", Why: sentence(err.Error())}
+	var spot interface{ Character() int }
+	if errors.As(err, &spot) {
+		refusal.atCharacter(text, spot.Character())
+	}
+	return "", refusal
 }
 
 // sentence makes one of what PostgreSQL says.

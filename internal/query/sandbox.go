@@ -35,6 +35,8 @@ type Options struct {
 	// connection and after a refused login; nil takes what URL says.
 	Password func(ctx context.Context) (string, error)
 
+	Parser Parser
+
 	Limits  Limits
 	Running int           // statements at once; default 2
 	Wait    time.Duration // longest wait for one of them to end; default 2 s
@@ -130,7 +132,7 @@ func (s *Sandbox) Pool() (open, inUse, most int32) {
 // is busy is fault.Throttled, a database that is away fault.Unavailable.
 func (s *Sandbox) Run(ctx context.Context, text string) (*Answer, error) {
 	const op = "query.Run"
-	tree, err := parse(text)
+	tree, err := s.options.Parser.parse(text)
 	if err != nil {
 		return nil, refused(op, err)
 	}

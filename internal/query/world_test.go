@@ -10,6 +10,7 @@ import (
 
 	"github.com/skyledger/skyledger/internal/fault"
 	"github.com/skyledger/skyledger/internal/provision/pgtest"
+	"github.com/skyledger/skyledger/internal/query/grammar"
 	"github.com/skyledger/skyledger/internal/store"
 )
 
@@ -76,7 +77,7 @@ ANALYZE;`
 // sandbox is all three walls around the database.
 func (w *world) sandbox(t testing.TB, change ...func(*Options)) *Sandbox {
 	t.Helper()
-	options := Options{URL: w.QueryURL}
+	options := Options{URL: w.QueryURL, Parser: grammar.Parse}
 	for _, adapt := range change {
 		adapt(&options)
 	}
