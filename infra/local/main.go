@@ -25,7 +25,10 @@ type command struct {
 type session struct {
 	options options
 	environ []string
+	in      io.Reader
 	out     io.Writer // for people
+	// complaints take what is said beside a result that may go to a file.
+	complaints io.Writer
 }
 
 // commands are all there are; the first is what runs when none is named.
@@ -34,6 +37,7 @@ func commands() []command {
 		{name: "run", summary: "record and serve until Ctrl-C (what happens without a command)", run: record},
 		{name: "rebuild", summary: "compute every derived table again from the log and swap it in", run: rebuildTables},
 		{name: "verify", summary: "count the log's rows independently and check the invariants", run: verifyTables},
+		{name: "query", summary: "run one statement of SQL over the views: query --help", run: runStatement, details: statementDetails},
 		{name: "url", summary: "print the address of the database of the run that is going on: psql \"$(... url)\"", run: printURL},
 		{name: "keys", summary: "add, list and revoke keys of the API: keys --help", run: manageKeys, details: keysDetails},
 	}
@@ -63,7 +67,7 @@ func start(ctx context.Context, arguments, environ []string, out, complaints io.
 		if command.name != name {
 			continue
 		}
-		if err := command.run(ctx, session{options: chosen, environ: environ, out: out}); err != nil {
+		if err := command.run(ctx, session{options: chosen, environ: environ, in: os.Stdin, out: out, complaints: complaints}); err != nil {
 			fmt.Fprintln(complaints, sentence(err))
 			return status(err)
 		}
@@ -78,6 +82,9 @@ func start(ctx context.Context, arguments, environ []string, out, complaints io.
 func sentence(err error) string {
 	var classified *fault.Error
 	if errors.As(err, &classified) && classified.Message != "" {
+		if classified.Reason == refusedReason {
+			return classified.Message // the cause is the message
+		}
 		return classified.Message + "\n  " + err.Error()
 	}
 	return err.Error()

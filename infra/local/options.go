@@ -32,6 +32,7 @@ type options struct {
 	arguments []string // what follows a command that takes some
 	scope     string   // of a new key
 	expires   time.Duration
+	format    string // of query's rows: table, csv, json, ndjson; empty is table
 }
 
 // sourceFlag is --source, taken apart.
@@ -53,6 +54,7 @@ func parse(arguments []string) (options, string, error) {
 	set.BoolVar(&chosen.untilEnd, "until-end", false, "")
 	set.StringVar(&chosen.scope, "scope", "", "")
 	set.DurationVar(&chosen.expires, "expires", 0, "")
+	set.StringVar(&chosen.format, "format", "", "")
 
 	name := ""
 	for rest := arguments; ; rest = set.Args()[1:] {
@@ -95,6 +97,9 @@ func takesArguments(name string) bool {
 func (o options) check(name string) error {
 	if name != "keys" && (o.scope != "" || o.expires != 0) {
 		return fmt.Errorf("--scope and --expires are of keys add")
+	}
+	if o.format != "" && (name != "query" || !slices.Contains(statementFormats(), o.format)) {
+		return fmt.Errorf("--format is of query, and one of %s", strings.Join(statementFormats(), ", "))
 	}
 	if o.untilEnd && o.source.kind != "recorded" {
 		return fmt.Errorf("--until-end needs a source that ends: --source recorded:DIR")
@@ -179,7 +184,7 @@ func help(w io.Writer, name string) {
 		fmt.Fprintf(table, "  %s\t%s\n", line[0], line[1])
 	}
 	table.Flush()
-	fmt.Fprint(w, "\nrebuild, verify, url and keys take the source that ran last unless --source names another.\n")
+	fmt.Fprint(w, "\nrebuild, verify, query, url and keys take the source that ran last unless --source names another.\n")
 	fmt.Fprint(w, "\nSettings, from the environment (name, default, unit, meaning):\n")
 	settings := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	for _, setting := range append(config.Describe(), localSettings()...) {

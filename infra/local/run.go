@@ -23,6 +23,7 @@ import (
 	"github.com/skyledger/skyledger/internal/fault"
 	"github.com/skyledger/skyledger/internal/live"
 	"github.com/skyledger/skyledger/internal/manifest"
+	"github.com/skyledger/skyledger/internal/query/grammar"
 	"github.com/skyledger/skyledger/internal/store"
 )
 
@@ -71,7 +72,7 @@ func record(ctx context.Context, s session) (err error) {
 		return err
 	}
 	app.QuietRedis(logger)
-	runtime := &app.Runtime{Config: settings, Logger: logger, Clock: flow.clock.Now, Memory: live.NewMemory(), Loopback: loopbackOnly(s.options.listen)}
+	runtime := &app.Runtime{Config: settings, Logger: logger, Clock: flow.clock.Now, Memory: live.NewMemory(), Loopback: loopbackOnly(s.options.listen), Grammar: grammar.Parse}
 	defer func() { err = errors.Join(err, runtime.Close()) }()
 	hush, err := runtime.Tell(ctx)
 	if err != nil {
@@ -101,8 +102,12 @@ func environment(ctx context.Context, s session, servers *parts, from source) ([
 	if err != nil {
 		return nil, err
 	}
+	people, err := queryAddress(s, database)
+	if err != nil {
+		return nil, err
+	}
 	environ := append([]string{"DATABASE_POOL_SIZE=8"}, s.environ...) // all that answer share one pool, all that record another
-	environ = append(environ, "SOURCE="+from.Name, "DATABASE_URL="+database, "REDIS_URL="+servers.RedisURL, "REDIS_PREFIX="+from.database())
+	environ = append(environ, "SOURCE="+from.Name, "DATABASE_URL="+database, "QUERY_DATABASE_URL="+people, "REDIS_URL="+servers.RedisURL, "REDIS_PREFIX="+from.database())
 	if lookup(s.environ, "LOG_URL") == "" {
 		logs := url.URL{Scheme: "file", Path: filepath.Join(home, "log")}
 		environ = append(environ, "LOG_URL="+logs.String())

@@ -42,18 +42,21 @@ type Records interface {
 // Deps are what the operations answer from. Each function is given what its
 // operations need; none is looked at before a request comes.
 type Deps struct {
-	Live    Live
-	Ledger  Ledger
-	Log     Records
-	Places  Places   // nil: region and fir answer that there is no reference data
-	Gate    Gate     // nil: everybody may everything
-	Origins []string // of web pages that may use the API, lower case; nil: all may read
-	Source  string   // name of the feed; answers name any but the live one
-	Clock   func() time.Time
-	Logger  *zap.Logger
-	Metrics *telemetry.Metrics // nil: requests are logged without metrics
-	Faults  *fault.Recorder    // nil: nobody keeps account
-	Random  io.Reader          // request ids are made from it; nil: crypto/rand
+	Live     Live
+	Ledger   Ledger
+	Database Database
+	Cache    CacheServer
+	SQL      Statements
+	Log      Records
+	Places   Places   // nil: region and fir answer that there is no reference data
+	Gate     Gate     // nil: everybody may everything
+	Origins  []string // of web pages that may use the API, lower case; nil: all may read
+	Source   string   // name of the feed; answers name any but the live one
+	Clock    func() time.Time
+	Logger   *zap.Logger
+	Metrics  *telemetry.Metrics // nil: requests are logged without metrics
+	Faults   *fault.Recorder    // nil: nobody keeps account
+	Random   io.Reader          // request ids are made from it; nil: crypto/rand
 }
 
 // Group registers the operations of one function.
@@ -62,9 +65,10 @@ type Group func(*service)
 // Groups are the operations by the name of their function in the manifest.
 func Groups() map[string]Group {
 	return map[string]Group{
-		"api-status":  Status,
-		"api-atc":     ATC,
-		"api-flights": Flights,
+		"api-status":   Status,
+		"api-atc":      ATC,
+		"api-flights":  Flights,
+		"api-database": DatabaseGroup,
 	}
 }
 

@@ -20,6 +20,7 @@ import (
 	"github.com/skyledger/skyledger/internal/api"
 	"github.com/skyledger/skyledger/internal/fault"
 	"github.com/skyledger/skyledger/internal/live"
+	"github.com/skyledger/skyledger/internal/provision/pgtest"
 	"github.com/skyledger/skyledger/internal/rawlog"
 	"github.com/skyledger/skyledger/internal/store"
 	"github.com/skyledger/skyledger/internal/vatsim"
@@ -27,7 +28,7 @@ import (
 
 var update = flag.Bool("update", false, "write the golden files anew")
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { pgtest.Main(m, func() error { return goleak.Find() }) }
 
 // moment is the update_timestamp of the fixtures' snapshot; now is a little later.
 var (

@@ -24,8 +24,9 @@ func APIFlights(ctx context.Context, runtime *Runtime) (lambda.Handler, error) {
 	return answering(ctx, runtime, "api-flights")
 }
 
-// answering builds the handler of a function's operations.
-func answering(ctx context.Context, runtime *Runtime, function string) (lambda.Handler, error) {
+// answering builds the handler of a function's operations; more adds what only
+// that function has.
+func answering(ctx context.Context, runtime *Runtime, function string, more ...func(*api.Deps)) (lambda.Handler, error) {
 	database, err := runtime.Answers(ctx)
 	if err != nil {
 		return nil, err
@@ -46,10 +47,14 @@ func answering(ctx context.Context, runtime *Runtime, function string) (lambda.H
 	if err != nil {
 		return nil, err
 	}
-	handler, err := api.New(api.Deps{
-		Gate: gate, Origins: origins, Live: reader, Ledger: database, Log: log, Source: runtime.Config.Source,
+	deps := api.Deps{
+		Gate: gate, Origins: origins, Live: reader, Cache: reader, Ledger: database, Database: database, Log: log, Source: runtime.Config.Source,
 		Clock: runtime.Clock, Logger: runtime.Logger, Metrics: runtime.Metrics(function), Faults: runtime.Faults(),
-	}, function)
+	}
+	for _, add := range more {
+		add(&deps)
+	}
+	handler, err := api.New(deps, function)
 	if err != nil {
 		return nil, err
 	}

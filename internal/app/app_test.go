@@ -3,8 +3,10 @@ package app_test
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -23,7 +25,9 @@ import (
 	"github.com/skyledger/skyledger/internal/manifest"
 	"github.com/skyledger/skyledger/internal/provision/pgtest"
 	"github.com/skyledger/skyledger/internal/provision/redistest"
+	"github.com/skyledger/skyledger/internal/query/grammar"
 	"github.com/skyledger/skyledger/internal/simulator"
+	"github.com/skyledger/skyledger/internal/store"
 )
 
 func TestMain(m *testing.M) {
@@ -68,14 +72,19 @@ func newWorld(t *testing.T) *world {
 	if err := feed.Start("127.0.0.1:0"); err != nil {
 		t.Fatal(err)
 	}
+	people, err := store.QueryURL(w.url, "of the tests")
+	if err != nil {
+		t.Fatal(err)
+	}
 	settings, err := config.Load([]string{
+		"QUERY_DATABASE_URL=" + people,
 		"SOURCE=simulated", "FEED_STATUS_URL=" + feed.StatusURL(), "DATABASE_URL=" + w.url,
 		"REDIS_URL=" + redistest.New(t).URL, "LOG_URL=file://" + t.TempDir(),
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	w.runtime = &app.Runtime{Config: settings, Logger: zaptest.NewLogger(t), Clock: clock, Queue: &w.queue, Memory: live.NewMemory()}
+	w.runtime = &app.Runtime{Config: settings, Logger: zaptest.NewLogger(t), Clock: clock, Queue: &w.queue, Memory: live.NewMemory(), Grammar: grammar.Parse, Loopback: true}
 	t.Cleanup(func() {
 		if err := w.runtime.Close(); err != nil {
 			t.Error(err)
@@ -158,7 +167,7 @@ func TestEveryFunctionAnswersItsEvent(t *testing.T) {
 	}
 
 	pilots := w.count(t, `select count(*) from skyledger.pilot_session where online`)
-	for _, name := range []string{"api-status", "api-atc", "api-flights"} {
+	for _, name := range []string{"api-status", "api-atc", "api-flights", "api-database"} {
 		var response events.APIGatewayV2HTTPResponse
 		if err := json.Unmarshal(w.invoke(t, name, name), &response); err != nil {
 			t.Fatal(err)
@@ -171,6 +180,9 @@ func TestEveryFunctionAnswersItsEvent(t *testing.T) {
 			if err := json.Unmarshal([]byte(response.Body), &body); err != nil || body.Total != pilots {
 				t.Errorf("flights says %d, the sessions say %d (%v)", body.Total, pilots, err)
 			}
+		}
+		if want := fmt.Sprintf(`"data":[{"online":%d}]`, pilots); name == "api-database" && !strings.Contains(response.Body, want) {
+			t.Errorf("the statement answers %s, want %s", response.Body, want)
 		}
 	}
 }
@@ -227,5 +239,38 @@ func TestReplayChangesNothing(t *testing.T) {
 	}
 	if again := w.count(t, `select version::int from sky.head`); again != head {
 		t.Errorf("the head moved from version %d to %d", head, again)
+	}
+}
+
+// TestOneFunctionHasTheGrammar asks Go which functions the parser of SQL is
+// linked into: it would cost every other one 270 MB and a second.
+func TestOneFunctionHasTheGrammar(t *testing.T) {
+	for _, function := range manifest.Functions() {
+		command := exec.CommandContext(t.Context(), "go", "list", "-deps", "./functions/"+function.Name)
+		command.Dir = "../.."
+		packages, err := command.Output()
+		if err != nil {
+			t.Fatalf("go list: %v", err)
+		}
+		has := strings.Contains(string(packages), "wasilibs/go-pgquery")
+		if want := function.Name == "api-database"; has != want {
+			t.Errorf("%s has the grammar: %t, want %t", function.Name, has, want)
+		}
+		if strings.Contains(string(packages), "pganalyze") {
+			t.Errorf("%s has the parser in C as well", function.Name)
+		}
+	}
+}
+
+func TestAFunctionWithoutTheQueryRoleSaysWhatToSet(t *testing.T) {
+	w := newWorld(t)
+	w.invoke(t, "migrate", "migrate")
+	w.runtime.Config.QueryDatabaseURL = ""
+	var response events.APIGatewayV2HTTPResponse
+	if err := json.Unmarshal(w.invoke(t, "api-database", "api-database"), &response); err != nil {
+		t.Fatal(err)
+	}
+	if response.StatusCode != http.StatusServiceUnavailable || !strings.Contains(response.Body, "QUERY_DATABASE_URL") || response.Headers["Retry-After"] == "" {
+		t.Errorf("%d %v %s", response.StatusCode, response.Headers, response.Body)
 	}
 }

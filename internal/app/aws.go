@@ -53,7 +53,12 @@ func newSQSQueue(ctx context.Context, url string) (sqsQueue, error) {
 // part of DATABASE_URL. It is called for each connection after a refused login,
 // so a rotated secret is picked up without a restart.
 func (r *Runtime) databasePassword(ctx context.Context) (func(context.Context) (string, error), error) {
-	if r.Config.DatabaseSecret == "" {
+	return passwordOf(ctx, r.Config.DatabaseSecret)
+}
+
+// passwordOf returns how the password in a secret is read, nil for no secret.
+func passwordOf(ctx context.Context, id string) (func(context.Context) (string, error), error) {
+	if id == "" {
 		return nil, nil
 	}
 	settings, err := awsconfig.LoadDefaultConfig(ctx)
@@ -62,7 +67,7 @@ func (r *Runtime) databasePassword(ctx context.Context) (func(context.Context) (
 	}
 	client := secretsmanager.NewFromConfig(settings)
 	return func(ctx context.Context) (string, error) {
-		value, err := client.GetSecretValue(ctx, &secretsmanager.GetSecretValueInput{SecretId: aws.String(r.Config.DatabaseSecret)})
+		value, err := client.GetSecretValue(ctx, &secretsmanager.GetSecretValueInput{SecretId: aws.String(id)})
 		if err != nil {
 			return "", fault.E("app.databasePassword", fault.Unavailable, "secret", err)
 		}
@@ -79,18 +84,23 @@ func (r *Runtime) databasePassword(ctx context.Context) (func(context.Context) (
 // databaseAddress returns DATABASE_URL with the password of the secret in it,
 // for what connects once.
 func (r *Runtime) databaseAddress(ctx context.Context) (string, error) {
-	read, err := r.databasePassword(ctx)
+	return withPassword(ctx, r.Config.DatabaseURL, r.Config.DatabaseSecret)
+}
+
+// withPassword returns the URL with the secret's password in it.
+func withPassword(ctx context.Context, address, secret string) (string, error) {
+	read, err := passwordOf(ctx, secret)
 	if err != nil || read == nil {
-		return r.Config.DatabaseURL, err
+		return address, err
 	}
 	password, err := read(ctx)
 	if err != nil {
 		return "", err
 	}
-	address, err := url.Parse(r.Config.DatabaseURL)
+	parsed, err := url.Parse(address)
 	if err != nil {
-		return "", fault.E("app.databaseAddress", fault.Invalid, "database_url", nil).WithMessage("DATABASE_URL is not a URL.")
+		return "", fault.E("app.withPassword", fault.Invalid, "database_url", nil).WithMessage("The database's URL is not a URL.")
 	}
-	address.User = url.UserPassword(address.User.Username(), password)
-	return address.String(), nil
+	parsed.User = url.UserPassword(parsed.User.Username(), password)
+	return parsed.String(), nil
 }

@@ -10,9 +10,10 @@ func Builders() map[string]Build {
 		"ingest":  Ingest,
 		"cleanup": Cleanup,
 
-		"api-status":  APIStatus,
-		"api-atc":     APIATC,
-		"api-flights": APIFlights,
+		"api-status":   APIStatus,
+		"api-atc":      APIATC,
+		"api-flights":  APIFlights,
+		"api-database": APIDatabase,
 	}
 	for _, function := range manifest.Functions() {
 		if build := builders[function.Name]; build != nil {

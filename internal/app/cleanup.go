@@ -53,6 +53,9 @@ func Migrate(ctx context.Context, runtime *Runtime) (lambda.Handler, error) {
 		if err != nil {
 			return nil, err
 		}
-		return nil, store.Migrate(ctx, address, runtime.Config.DatabaseSchema, runtime.Config.Source)
+		if err := store.Migrate(ctx, address, runtime.Config.DatabaseSchema, runtime.Config.Source); err != nil {
+			return nil, err
+		}
+		return nil, runtime.letQueryRoleIn(ctx, address)
 	}), nil
 }

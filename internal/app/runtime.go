@@ -14,6 +14,7 @@ import (
 	"github.com/skyledger/skyledger/internal/config"
 	"github.com/skyledger/skyledger/internal/ingest"
 	"github.com/skyledger/skyledger/internal/live"
+	"github.com/skyledger/skyledger/internal/query"
 	"github.com/skyledger/skyledger/internal/rawlog"
 	"github.com/skyledger/skyledger/internal/resource"
 	"github.com/skyledger/skyledger/internal/store"
@@ -41,7 +42,12 @@ type Runtime struct {
 	Lambda   resource.Lambda
 	MemoryMB int
 
+	// Grammar parses people's SQL, for the function that runs it alone: see
+	// internal/query/grammar.
+	Grammar query.Parser
+
 	mu      sync.Mutex
+	sandbox *query.Sandbox
 	store   *store.Store
 	answers *store.Store
 	log     *rawlog.Log
@@ -141,6 +147,9 @@ func (r *Runtime) Close() error {
 	}
 	if r.gate != nil {
 		r.gate.Close()
+	}
+	if r.sandbox != nil {
+		r.sandbox.Close()
 	}
 	for _, database := range []*store.Store{r.store, r.answers} {
 		if database != nil {

@@ -43,6 +43,14 @@ type Config struct {
 	RateLimitKey     int    `env:"RATE_LIMIT_KEY" envDefault:"3000" unit:"requests/minute" help:"for each key, likewise"`
 	RateLimitQuery   int    `env:"RATE_LIMIT_QUERY" envDefault:"120" unit:"requests/minute" help:"statements of one's own, for each caller, likewise"`
 
+	QueryDatabaseURL    string        `env:"QUERY_DATABASE_URL" envDefault:"" unit:"URL" help:"the database as the role skyledger_query, for people's SQL; the local runner makes it"`
+	QueryDatabaseSecret string        `env:"QUERY_DATABASE_SECRET_ARN" envDefault:"" help:"Secrets Manager secret with that role's password, re-read when a login is refused"`
+	QueryTimeout        time.Duration `env:"QUERY_TIMEOUT" envDefault:"20s" unit:"duration" help:"longest statement of people's SQL"`
+	QueryMaxRows        int           `env:"QUERY_MAX_ROWS" envDefault:"10000" unit:"rows" help:"most rows that one answers; what is more is cut"`
+	QueryMaxBytes       int           `env:"QUERY_MAX_BYTES" envDefault:"2900000" unit:"bytes" help:"largest answer as JSON: a function's 6 MB hold it even if every byte is escaped"`
+	QueryMaxCost        float64       `env:"QUERY_MAX_COST" envDefault:"50000000" unit:"planner's cost" help:"a statement that the planner estimates above is refused; about every position of a busy day"`
+	QueryConcurrency    int           `env:"QUERY_CONCURRENCY" envDefault:"2" unit:"statements" help:"statements that run at once in one process; further ones wait two seconds"`
+
 	BacklogPerRun   int           `env:"BACKLOG_PER_RUN" envDefault:"240" unit:"snapshots" help:"most snapshots one ingest run projects from the log"`
 	RewindLimit     int           `env:"REWIND_LIMIT" envDefault:"240" unit:"snapshots" help:"most snapshots projected again to put a late one in its place"`
 	SuspiciousTicks int           `env:"SUSPICIOUS_TICKS" envDefault:"4" unit:"snapshots" help:"a network that lost 90 % of its pilots at once is believed after this many snapshots"`
@@ -150,6 +158,7 @@ func (c Config) check() []error {
 		{"FEED_NETWORK_URL", c.FeedNetworkURL, []string{"http", "https"}},
 		{"FEED_TRANSCEIVERS_URL", c.FeedTransceiversURL, []string{"http", "https"}},
 		{"DATABASE_URL", c.DatabaseURL, []string{"postgres", "postgresql"}},
+		{"QUERY_DATABASE_URL", c.QueryDatabaseURL, []string{"postgres", "postgresql"}},
 		{"REDIS_URL", c.RedisURL, []string{"redis", "rediss", "unix"}},
 		{"LOG_URL", c.LogURL, []string{"file", "s3"}},
 		{"TICK_QUEUE_URL", c.QueueURL, []string{"http", "https"}},
@@ -166,6 +175,8 @@ func (c Config) check() []error {
 		{"FEED_TIMEOUT", int64(c.FeedTimeout)}, {"FEED_STALL", int64(c.FeedStall)},
 		{"FEED_MAX_WIRE", c.FeedMaxWire}, {"FEED_MAX_BODY", c.FeedMaxBody},
 		{"BACKLOG_PER_RUN", int64(c.BacklogPerRun)},
+		{"QUERY_TIMEOUT", int64(c.QueryTimeout)}, {"QUERY_MAX_ROWS", int64(c.QueryMaxRows)}, {"QUERY_MAX_BYTES", int64(c.QueryMaxBytes)},
+		{"QUERY_MAX_COST", int64(c.QueryMaxCost)}, {"QUERY_CONCURRENCY", int64(c.QueryConcurrency)},
 		{"REWIND_LIMIT", int64(c.RewindLimit)}, {"SUSPICIOUS_TICKS", int64(c.SuspiciousTicks)},
 	}
 	for _, setting := range positive {

@@ -143,6 +143,19 @@ func Functions() []Function {
 			Memory: 512, Timeout: 10 * time.Second,
 			Uses: []Resource{Database, Cache, LogRead, SecretsRead},
 		},
+		{
+			Name:    "api-database",
+			Purpose: "runs people's SQL over the views, and tells of the database",
+			Trigger: Trigger{Routes: []Route{
+				{Method: "POST", Path: "/api/database/query", Purpose: "one statement over the views of the schema skyledger"},
+				get("/api/database/schema", "what SQL may read, with what it means"),
+				get("/api/database/tables", "the tables with estimates of what they hold"),
+				get("/api/database/status", "how database, pool, cache and migrations are"),
+			}},
+			// PostgreSQL's grammar takes 270 MB, and its start a good share of a core.
+			Memory: 1024, Timeout: 29 * time.Second,
+			Uses: []Resource{Database, Cache, LogRead, SecretsRead},
+		},
 	}
 }
 

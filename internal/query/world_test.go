@@ -31,8 +31,9 @@ func newWorld(t testing.TB) *world {
 	w := &world{URL: pgtest.New(t).URL}
 	must(t, store.Migrate(t.Context(), w.URL, store.DefaultSchema, "simulated"))
 	var err error
-	w.QueryURL, err = store.SetQueryPassword(t.Context(), w.URL, testPassword)
+	w.QueryURL, err = store.QueryURL(w.URL, testPassword)
 	must(t, err)
+	must(t, store.LetQueryRoleIn(t.Context(), w.URL, w.QueryURL))
 	w.Admin, w.Reader = connect(t, w.URL), connect(t, w.QueryURL)
 	_, err = w.Admin.Exec(t.Context(), historySQL)
 	must(t, err)

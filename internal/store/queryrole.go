@@ -198,42 +198,50 @@ func settingValue(limit [2]string) string {
 	return "'" + limit[1] + "'"
 }
 
-// SetQueryPassword lets the query role log in with the password, and returns
-// the URL it uses then: the given one's server and database. adminURL's role
-// must be allowed to change it. Where the password is right already nothing is
-// changed.
-func SetQueryPassword(ctx context.Context, adminURL, password string) (string, error) {
-	const op = "store.SetQueryPassword"
+// QueryURL is the address under which the query role finds the server and
+// database of a URL.
+func QueryURL(adminURL, password string) (string, error) {
 	address, err := url.Parse(adminURL)
-	if err != nil || address.Host == "" {
-		return "", fault.E(op, fault.Invalid, "database_url", nil).WithMessage("The database's URL cannot be read.")
+	if err != nil || address.Scheme == "" {
+		return "", fault.E("store.QueryURL", fault.Invalid, "database_url", nil).WithMessage("DATABASE_URL is not a URL.")
 	}
 	address.User = url.UserPassword(QueryRole, password)
-	if conn, err := pgx.Connect(ctx, address.String()); err == nil {
+	return address.String(), nil
+}
+
+// LetQueryRoleIn makes the query role log in with the password in queryURL.
+// adminURL's role must be allowed to change it; where the password is right
+// already nothing is changed. A URL of another role is left to whoever made it.
+func LetQueryRoleIn(ctx context.Context, adminURL, queryURL string) error {
+	const op = "store.LetQueryRoleIn"
+	wanted, err := pgx.ParseConfig(queryURL)
+	if err != nil {
+		return fault.E(op, fault.Invalid, "query_database_url", nil).WithMessage("QUERY_DATABASE_URL cannot be read.")
+	}
+	if wanted.User != QueryRole {
+		return nil
+	}
+	if conn, err := pgx.ConnectConfig(ctx, wanted); err == nil {
 		closeQuietly(conn)
-		return address.String(), nil
+		return nil
 	}
 	conn, err := pgx.Connect(ctx, adminURL)
 	if err != nil {
-		return "", classify(op, err)
+		return classify(op, err)
 	}
 	defer closeQuietly(conn)
 	for range 10 {
 		// The verifier and not the password: statements may end in the server's log.
-		_, err = conn.Exec(ctx, `ALTER ROLE `+QueryRole+` PASSWORD '`+verifier(password, []byte(rand.Text()))+`'`)
+		_, err = conn.Exec(ctx, `ALTER ROLE `+QueryRole+` PASSWORD '`+verifier(wanted.Password, []byte(rand.Text()))+`'`)
 		if err == nil || !raced(err) {
 			break
 		}
 	}
-	switch state := sqlstate(err); {
-	case err == nil:
-		return address.String(), nil
-	case state == stateNotAllowed || state == "42704":
-		return "", fault.E(op, fault.Unavailable, "query_role", err).
+	if state := sqlstate(err); state == stateNotAllowed || state == "42704" {
+		return fault.E(op, fault.Unavailable, "query_role", err).
 			WithMessage("The database's role may not make " + QueryRole + ": let one that may create roles run migrate, or set QUERY_DATABASE_URL.")
-	default:
-		return "", classify(op, err)
 	}
+	return classify(op, err)
 }
 
 // verifier is what PostgreSQL keeps of a password (RFC 5803).

@@ -119,10 +119,12 @@ func (s *Store) Ping(ctx context.Context) error {
 // with. A schema that is newer than the program is fine: migrations only add.
 func checkSchema(ctx context.Context, conn *pgx.Conn, latest needed, wanted string) error {
 	const op = "store.checkSchema"
-	var exists, keptExists bool
-	err := conn.QueryRow(ctx, `
-		SELECT to_regclass('`+versionTable+`') IS NOT NULL AND to_regclass('source') IS NOT NULL,
-		       to_regclass('`+KeptSchema+`.`+versionTable+`') IS NOT NULL`).Scan(&exists, &keptExists)
+	exists, keptExists, err := schemasThere(ctx, conn)
+	if err == nil && !exists {
+		// A swap that commits while a name is looked up makes it look in the
+		// schema that is gone. Asked again, it finds the one that took its place.
+		exists, keptExists, err = schemasThere(ctx, conn)
+	}
 	if err != nil {
 		return classify(op, err)
 	}
@@ -148,6 +150,13 @@ func checkSchema(ctx context.Context, conn *pgx.Conn, latest needed, wanted stri
 		return otherSource(op, source, wanted)
 	}
 	return nil
+}
+
+func schemasThere(ctx context.Context, conn *pgx.Conn) (tables, kept bool, err error) {
+	err = conn.QueryRow(ctx, `
+		SELECT to_regclass('`+versionTable+`') IS NOT NULL AND to_regclass('source') IS NOT NULL,
+		       to_regclass('`+KeptSchema+`.`+versionTable+`') IS NOT NULL`).Scan(&tables, &kept)
+	return tables, kept, err
 }
 
 func otherSource(op string, source *string, wanted string) error {
