@@ -22,6 +22,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/skyledger/skyledger/infra/local/cloud"
+	"github.com/skyledger/skyledger/internal/access"
 	"github.com/skyledger/skyledger/internal/api"
 	"github.com/skyledger/skyledger/internal/fault"
 	"github.com/skyledger/skyledger/internal/live"
@@ -109,8 +110,16 @@ func (w *readWorld) handler(forget bool) (http.Handler, func(), error) {
 		options.Memory = nil
 		shown = forgetful{reader, options}
 	}
-	handler, err := api.New(api.Deps{Live: shown, Source: sourceName, Clock: w.clock, Logger: zap.NewNop()}, "api-flights")
-	return handler, reader.Close, err
+	policy, err := access.NewPolicy(access.Open, false)
+	if err != nil {
+		return nil, nil, err
+	}
+	// Requests are counted as in a deployment, only that there are always more.
+	gate := access.NewGate(access.Options{
+		Policy: policy, Redis: w.client, Space: sourceName, Rates: access.Rates{Address: access.PerMinute(1_000_000_000)},
+	})
+	handler, err := api.New(api.Deps{Live: shown, Gate: gate, Source: sourceName, Clock: w.clock, Logger: zap.NewNop()}, "api-flights")
+	return handler, func() { reader.Close(); gate.Close() }, err
 }
 
 // forgetful reads with an empty memory every time.

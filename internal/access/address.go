@@ -1,6 +1,9 @@
 package access
 
-import "net/netip"
+import (
+	"net/netip"
+	"strings"
+)
 
 // networkBits is how much of an IPv6 address tells one customer from another:
 // providers give each at least a /64.
@@ -11,13 +14,18 @@ const networkBits = 64
 // "192.0.2.1:4711", "2001:db8::1" or "[2001:db8::1]:4711"; whatever cannot be
 // read is one and the same caller, netip.Addr's zero.
 func network(address string) netip.Addr {
-	ip, err := netip.ParseAddr(address)
-	if err != nil {
+	var ip netip.Addr
+	if strings.HasPrefix(address, "[") || strings.Count(address, ":") == 1 {
 		withPort, err := netip.ParseAddrPort(address)
 		if err != nil {
 			return netip.Addr{}
 		}
 		ip = withPort.Addr()
+	} else {
+		var err error
+		if ip, err = netip.ParseAddr(address); err != nil {
+			return netip.Addr{}
+		}
 	}
 	ip = ip.Unmap().WithZone("")
 	if ip.Is4() {

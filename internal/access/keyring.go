@@ -19,7 +19,8 @@ import (
 const (
 	freshFor    = 20 * time.Second // is used as it is
 	checkBy     = 45 * time.Second // is used while it is asked for again beside the request
-	graceFor    = 15 * time.Minute // is used while the database does not answer
+	graceFor    = 15 * time.Minute // is used while the database does not answer,
+	spareFor    = 30 * time.Second // without waiting for it again so soon
 	unknownFor  = 10 * time.Second // an id that the database did not know
 	lookupLimit = 2 * time.Second  // longest lookup, waiting for a connection included
 	noteEvery   = time.Minute      // how often the last use of a key is written
@@ -61,9 +62,12 @@ type keyring struct {
 // record is a key as the database had it at a time.
 type record struct {
 	key     store.APIKey
-	scope   Scope // the largest of the key's
-	checked int64 // ns
-	noted   atomic.Int64
+	scope   Scope        // the largest of the key's
+	checked int64        // ns
+	noted   atomic.Int64 // when its use was last written, ns
+	failed  atomic.Int64 // when it could last not be asked for, ns
+
+	refreshing atomic.Bool
 }
 
 func newKeyring(options Options) *keyring {
@@ -96,18 +100,32 @@ func (r *keyring) find(ctx context.Context, id string) (*record, error) {
 	switch age := time.Duration(now - found.checked); {
 	case age >= 0 && age < freshFor:
 		return found, nil
-	case age >= 0 && age < checkBy:
-		r.background.Go(func() { _, _ = r.ask(context.WithoutCancel(ctx), id) }) // noted by the policy; the next request sees it
+	case age >= 0 && age < checkBy, age >= 0 && age < graceFor && now-found.failed.Load() < int64(spareFor):
+		r.refresh(ctx, found)
 		return found, nil
 	case age >= 0 && age < graceFor:
 		fresh, err := r.ask(ctx, id)
 		if fault.Is(err, fault.Unavailable) {
+			found.failed.Store(now)
 			return found, nil
 		}
 		return fresh, err
 	default:
 		return r.ask(ctx, id)
 	}
+}
+
+// refresh asks for a key again beside the request, once at a time. What comes
+// of it the next request sees.
+func (r *keyring) refresh(ctx context.Context, found *record) {
+	if !found.refreshing.CompareAndSwap(false, true) {
+		return
+	}
+	ctx = context.WithoutCancel(ctx)
+	r.background.Go(func() {
+		defer found.refreshing.Store(false)
+		_, _ = r.ask(ctx, found.key.ID)
+	})
 }
 
 // remembers reports whether find can answer without the database.

@@ -23,6 +23,14 @@ func limited(policy access.Policy, client redis.Cmdable, space string, rate acce
 	return access.NewGate(access.Options{Policy: policy, Redis: client, Space: space, Rates: access.Rates{Address: rate, Query: rate}})
 }
 
+// someRate draws a rate whose period has so many ms.
+func someRate(rt *rapid.T, least, most int) access.Rate {
+	return access.Rate{
+		Requests: rapid.IntRange(1, 100).Draw(rt, "requests"),
+		Per:      time.Duration(rapid.IntRange(least, most).Draw(rt, "ms")) * time.Millisecond,
+	}
+}
+
 // request is one that was let in, by the test's clock.
 type request struct{ began, ended time.Time }
 
@@ -76,10 +84,7 @@ func TestLimitIsNeverExceeded(t *testing.T) {
 	client, policy := newRedis(t), deployed(t)
 	run, counted := 0, 0
 	rapid.Check(t, func(rt *rapid.T) {
-		rate := access.Rate{
-			Requests: rapid.IntRange(1, 100).Draw(rt, "requests"),
-			Per:      time.Duration(rapid.IntRange(20, 120).Draw(rt, "ms")) * time.Millisecond,
-		}
+		rate := someRate(rt, 20, 120)
 		run++
 		space := fmt.Sprint("exceeded", run)
 		gates := []*access.Gate{limited(policy, client, space, rate), limited(policy, client, space, rate)}
@@ -107,10 +112,7 @@ func TestLimitIsReached(t *testing.T) {
 	client, policy := newRedis(t), deployed(t)
 	run, refusals := 0, 0
 	rapid.Check(t, func(rt *rapid.T) {
-		rate := access.Rate{
-			Requests: rapid.IntRange(1, 100).Draw(rt, "requests"),
-			Per:      time.Duration(rapid.IntRange(100, 400).Draw(rt, "ms")) * time.Millisecond,
-		}
+		rate := someRate(rt, 100, 400)
 		run++
 		gate := limited(policy, client, fmt.Sprint("reached", run), rate)
 		defer gate.Close()

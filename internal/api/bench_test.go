@@ -8,6 +8,7 @@ import (
 	"net/http/httptest"
 	"testing"
 
+	"github.com/skyledger/skyledger/internal/access"
 	"github.com/skyledger/skyledger/internal/api"
 	"github.com/skyledger/skyledger/internal/live"
 	"github.com/skyledger/skyledger/internal/provision/redistest"
@@ -86,17 +87,35 @@ func read(b *testing.B, handler http.Handler, target, encoding string) {
 	http.DefaultClient.CloseIdleConnections()
 }
 
-// BenchmarkHandler is what a common answer costs without the network.
+// BenchmarkHandler is what a common answer costs without the network, without
+// and with a gate.
 func BenchmarkHandler(b *testing.B) {
 	deps := deps(b)
 	deps.Live = liveView(b, view(1500), deps.Clock)
-	handler := handler(b, deps)
-	request := httptest.NewRequest(http.MethodGet, "/api/flights", nil)
-	request.Header.Set("Accept-Encoding", "gzip")
-	b.ReportAllocs()
-	for b.Loop() {
-		handler.ServeHTTP(&nowhere{header: http.Header{}}, request)
+	gate := access.NewGate(access.Options{Policy: openPolicy(b), Rates: access.Rates{Address: access.PerMinute(1_000_000_000)}})
+	b.Cleanup(gate.Close)
+	gated := deps
+	gated.Gate = gate
+	for name, deps := range map[string]api.Deps{"open": deps, "gated": gated} {
+		b.Run(name, func(b *testing.B) {
+			handler := handler(b, deps)
+			request := httptest.NewRequest(http.MethodGet, "/api/flights", nil)
+			request.Header.Set("Accept-Encoding", "gzip")
+			b.ReportAllocs()
+			for b.Loop() {
+				handler.ServeHTTP(&nowhere{header: http.Header{}}, request)
+			}
+		})
 	}
+}
+
+func openPolicy(t testing.TB) access.Policy {
+	t.Helper()
+	policy, err := access.NewPolicy(access.Open, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return policy
 }
 
 // nowhere takes an answer and forgets it.

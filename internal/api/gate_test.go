@@ -247,7 +247,7 @@ func TestWhereRequestsComeFrom(t *testing.T) {
 		limited := gated(t, &ring{}, access.Open, false, func(o *access.Options, _ *api.Deps) { o.Rates.Address = access.PerMinute(2) })
 		got := ""
 		for port := range 3 {
-			request := httptest.NewRequest("GET", "/api/flights", nil)
+			request := httptest.NewRequest(http.MethodGet, "/api/flights", nil)
 			request.RemoteAddr = "192.0.2.1:" + strconv.Itoa(40000+port)
 			recorder := httptest.NewRecorder()
 			limited.ServeHTTP(recorder, request)

@@ -49,6 +49,6 @@ func (s *service) preflight(w http.ResponseWriter, r *http.Request) {
 	header.Set("Access-Control-Allow-Methods", methods)
 	header.Set("Access-Control-Allow-Headers", askedHeaders)
 	header.Set("Access-Control-Max-Age", "86400")
-	header.Add("Vary", "Origin")
+	header.Set("Vary", "Origin")
 	w.WriteHeader(http.StatusNoContent)
 }
