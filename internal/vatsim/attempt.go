@@ -74,7 +74,7 @@ func (c *Client) request(ctx context.Context, op, url string) (_ *http.Request, 
 		return nil, false, fault.E(op, fault.Invalid, "address", err)
 	}
 	request.Header.Set("User-Agent", c.userAgent)
-	request.Header.Set("Accept", "application/json")
+	request.Header.Set("Accept", "application/json, */*;q=0.5")
 	request.Header.Set("Accept-Encoding", "gzip")
 	c.mu.Lock()
 	known := c.validators[url]
@@ -138,7 +138,7 @@ func retryAfter(header http.Header, now time.Time) time.Duration {
 }
 
 // checkShape refuses a body that cannot be the JSON value that begins with
-// first. Only of a body that is no JSON at all the beginning is logged: JSON may
+// first, or a web page where first is 0. Only of a body that is no JSON at all the beginning is logged: JSON may
 // hold names.
 func (c *Client) checkShape(op string, body []byte, first byte) error {
 	text := bytes.TrimSpace(body)
@@ -148,6 +148,8 @@ func (c *Client) checkShape(op string, body []byte, first byte) error {
 		reason = "empty"
 	case text[0] == '<':
 		reason = "html"
+	case first == 0: // some text
+		return nil
 	case text[0] != '{' && text[0] != '[':
 		reason = "not_json"
 	case text[0] != first:
@@ -158,7 +160,7 @@ func (c *Client) checkShape(op string, body []byte, first byte) error {
 		return nil
 	}
 	if reason == "html" || reason == "not_json" {
-		c.options.Logger.Warn("the feed's answer is no JSON", zap.String("operation", op),
+		c.options.Logger.Warn("the answer is not what it should be", zap.String("operation", op),
 			zap.String("reason", reason), zap.ByteString("beginning", text[:min(len(text), loggedBytes)]))
 	}
 	return fault.E(op, fault.Upstream, reason, nil)

@@ -165,12 +165,26 @@ func userAgent(version, contact string) string {
 
 // Network fetches the network body. See fetch for the errors.
 func (c *Client) Network(ctx context.Context) (Fetched, error) {
-	return c.fetch(ctx, "vatsim.Client.Network", '{', c.options.Policy, func(a addresses) string { return a.network })
+	return c.fetch(ctx, "vatsim.Client.Network", '{', c.options.Policy, func(ctx context.Context) string { return c.where(ctx).network })
 }
 
 // Transceivers fetches the transceivers body. See fetch for the errors.
 func (c *Client) Transceivers(ctx context.Context) (Fetched, error) {
-	return c.fetch(ctx, "vatsim.Client.Transceivers", '[', c.options.TransceiversPolicy, func(a addresses) string { return a.transceivers })
+	return c.fetch(ctx, "vatsim.Client.Transceivers", '[', c.options.TransceiversPolicy, func(ctx context.Context) string { return c.where(ctx).transceivers })
+}
+
+// Get fetches a body from elsewhere, with the same bounds and policy as the
+// network body: first is the byte that it must begin with, 0 for any text that
+// is no web page. See fetch for the errors.
+func (c *Client) Get(ctx context.Context, url string, first byte) (Fetched, error) {
+	return c.fetch(ctx, "vatsim.Client.Get", first, c.options.Policy, func(context.Context) string { return url })
+}
+
+// Forget makes the next request for a URL unconditional.
+func (c *Client) Forget(url string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	delete(c.validators, url)
 }
 
 // Confirm says that a fetched body is safe: from now on the feed is asked only
@@ -199,14 +213,14 @@ func (c *Client) Close() { c.http.CloseIdleConnections() }
 // "connection_refused", "network", "no_address", "breaker_open", "canceled"),
 // and Upstream for an answer that is no use ("http_503", "html", "not_json",
 // "truncated", "reset", "gzip", "encoding", "too_large", …).
-func (c *Client) fetch(ctx context.Context, op string, first byte, policy *fault.Policy, pick func(addresses) string) (Fetched, error) {
+func (c *Client) fetch(ctx context.Context, op string, first byte, policy *fault.Policy, pick func(context.Context) string) (Fetched, error) {
 	if err := c.held(op); err != nil {
 		return Fetched{}, err
 	}
 	ctx, cancel := context.WithTimeout(ctx, c.options.Timeout)
 	defer cancel()
 
-	url := pick(c.where(ctx))
+	url := pick(ctx)
 	if url == "" {
 		return Fetched{}, fault.E(op, fault.Unavailable, "no_address", nil)
 	}
