@@ -28,8 +28,9 @@ const versionTable = "schema_version"
 // lockMigrate and its fellows are the first halves of our advisory locks; the
 // second is the schema.
 const (
-	lockMigrate  = 7_590_001
-	lockMaintain = 7_590_002
+	lockMigrate       = 7_590_001
+	lockMaintain      = 7_590_002
+	lockReferenceData = 7_590_010
 )
 
 // Migrate brings a schema to this program's version, creating what is missing,
