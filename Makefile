@@ -3,9 +3,9 @@ FUNCTIONS := $(notdir $(wildcard functions/*))
 LINTER    := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.5.0
 SCHEMATHESIS := schemathesis==4.32.5
 FUZZTIME  ?= 10s
-GENERATED := internal/simulator/airports.csv
+GENERATED := internal/simulator/airports.csv internal/reference/world.bin
 
-.PHONY: help run test build lint verify fuzz bench schema soak clean
+.PHONY: help run test build lint sources verify fuzz bench schema soak clean
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -26,6 +26,9 @@ lint: ## gofmt and golangci-lint, with the reasons in .golangci.yaml
 	@test -z "$$(gofmt -l .)" || { gofmt -l .; echo "these files are not gofmt'ed"; exit 1; }
 	@command -v golangci-lint >/dev/null || go install $(LINTER)
 	@PATH="$$PATH:$$(go env GOPATH)/bin" golangci-lint run ./...
+
+sources: ## fetch what the embedded airports are made from, for verify
+	pip download --quiet --no-deps --dest .tools airportsdata==20260905
 
 verify: ## regenerate every generated file and fail on a difference
 	go generate ./...
