@@ -28,6 +28,8 @@ type options struct {
 	listen   string
 	data     string
 	untilEnd bool
+	// reference is the folder of VAT-Spy's files; empty asks VATSIM's index.
+	reference string
 
 	arguments []string // what follows a command that takes some
 	scope     string   // of a new key
@@ -52,6 +54,7 @@ func parse(arguments []string) (options, string, error) {
 	set.StringVar(&chosen.listen, "listen", "127.0.0.1:8080", "")
 	set.StringVar(&chosen.data, "data", "", "")
 	set.BoolVar(&chosen.untilEnd, "until-end", false, "")
+	set.StringVar(&chosen.reference, "reference", "", "")
 	set.StringVar(&chosen.scope, "scope", "", "")
 	set.DurationVar(&chosen.expires, "expires", 0, "")
 	set.StringVar(&chosen.format, "format", "", "")
@@ -87,6 +90,11 @@ func parse(arguments []string) (options, string, error) {
 		return options{}, "", err
 	}
 	chosen.data = absolute
+	if chosen.reference != "" {
+		if chosen.reference, err = filepath.Abs(chosen.reference); err != nil {
+			return options{}, "", err
+		}
+	}
 	return chosen, name, chosen.check(name)
 }
 
@@ -103,6 +111,13 @@ func (o options) check(name string) error {
 	}
 	if o.untilEnd && o.source.kind != "recorded" {
 		return fmt.Errorf("--until-end needs a source that ends: --source recorded:DIR")
+	}
+	if o.reference != "" {
+		for _, file := range []string{"VATSpy.dat", "Boundaries.geojson"} {
+			if _, err := os.Stat(filepath.Join(o.reference, file)); err != nil {
+				return fmt.Errorf("--reference needs a folder with VATSpy.dat and Boundaries.geojson: %w", err)
+			}
+		}
 	}
 	if o.speed != 1 && (o.source.kind == "live" || o.source.kind == "") {
 		return fmt.Errorf("--speed needs --source simulated or recorded:DIR: the live feed has its own pace")
@@ -177,6 +192,7 @@ func help(w io.Writer, name string) {
 		{"--source simulated[:AIRCRAFT]", fmt.Sprintf("traffic that is made up, %d aircraft unless told otherwise", defaultAircraft)},
 		{"--source recorded:DIR", "a folder of snapshots (.json, .json.gz, .json.zst, in any naming and nesting)"},
 		{"--speed N|max", "times the real pace, for simulated and recorded (default 1)"},
+		{"--reference DIR", "folder with VAT-Spy's VATSpy.dat and Boundaries.geojson, instead of VATSIM's index"},
 		{"--until-end", "stop when a recorded folder is done, print a summary"},
 		{"--listen ADDRESS", "of the HTTP API (default 127.0.0.1:8080)"},
 		{"--data DIR", "where databases and logs lie (default " + defaultData(os.Getuid(), os.Getenv("XDG_DATA_HOME"), os.UserHomeDir) + ")"},

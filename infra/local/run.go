@@ -108,6 +108,9 @@ func environment(ctx context.Context, s session, servers *parts, from source) ([
 	}
 	environ := append([]string{"DATABASE_POOL_SIZE=8"}, s.environ...) // all that answer share one pool, all that record another
 	environ = append(environ, "SOURCE="+from.Name, "DATABASE_URL="+database, "QUERY_DATABASE_URL="+people, "REDIS_URL="+servers.RedisURL, "REDIS_PREFIX="+from.database())
+	if s.options.reference != "" {
+		environ = append(environ, "REFERENCE_DIR="+s.options.reference)
+	}
 	if lookup(s.environ, "LOG_URL") == "" {
 		logs := url.URL{Scheme: "file", Path: filepath.Join(home, "log")}
 		environ = append(environ, "LOG_URL="+logs.String())

@@ -19,7 +19,7 @@ type Places interface {
 }
 
 // Area is a part of the world.
-type Area interface {
+type Area = interface {
 	Airport(icao string) bool    // whether the airport, or the FIR of that id, belongs to it
 	Point(lat, lon float64) bool // whether the point lies in it, in degrees
 }

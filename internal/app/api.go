@@ -47,8 +47,12 @@ func answering(ctx context.Context, runtime *Runtime, function string, more ...f
 	if err != nil {
 		return nil, err
 	}
+	places, err := runtime.Places(ctx)
+	if err != nil {
+		return nil, err
+	}
 	deps := api.Deps{
-		Gate: gate, Origins: origins, Live: reader, Cache: reader, Ledger: database, Database: database, Log: log, Source: runtime.Config.Source,
+		Gate: gate, Origins: origins, Places: places, Live: reader, Cache: reader, Ledger: database, Database: database, Log: log, Source: runtime.Config.Source,
 		Clock: runtime.Clock, Logger: runtime.Logger, Metrics: runtime.Metrics(function), Faults: runtime.Faults(),
 	}
 	for _, add := range more {

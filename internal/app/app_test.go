@@ -79,7 +79,7 @@ func newWorld(t *testing.T) *world {
 	settings, err := config.Load([]string{
 		"QUERY_DATABASE_URL=" + people,
 		"SOURCE=simulated", "FEED_STATUS_URL=" + feed.StatusURL(), "DATABASE_URL=" + w.url,
-		"REDIS_URL=" + redistest.New(t).URL, "LOG_URL=file://" + t.TempDir(),
+		"REDIS_URL=" + redistest.New(t).URL, "LOG_URL=file://" + t.TempDir(), "REFERENCE_DIR=" + madeReference(t),
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -94,6 +94,23 @@ func newWorld(t *testing.T) *world {
 		}
 	})
 	return w
+}
+
+// madeReference is a folder with VAT-Spy's files of a made-up part of the world:
+// an FIR around London.
+func madeReference(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
+	for name, content := range map[string]string{
+		"VATSpy.dat": "[Airports]\nEGLL|Heathrow|51.47|-0.46|LHR|EGTT|0\n[FIRs]\nEGTT|London|LON|EGTT\n[UIRs]\nEG|Britain|EGTT\n",
+		"Boundaries.geojson": `{"type":"FeatureCollection","features":[{"properties":{"id":"EGTT","oceanic":"0","label_lat":"52","label_lon":"0","region":"EMEA","division":"VATUK"},
+			"geometry":{"type":"MultiPolygon","coordinates":[[[[-5,50],[2,50],[2,55],[-5,55],[-5,50]]]]}}]}`,
+	} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return dir
 }
 
 func (w *world) build(t *testing.T, name string) lambda.Handler {
@@ -164,6 +181,14 @@ func TestEveryFunctionAnswersItsEvent(t *testing.T) {
 	w.invoke(t, "cleanup", "cleanup")
 	if n := w.count(t, `select count(*) from pg_inherits where inhparent = 'sky.position_chunks'::regclass`); n < 3 {
 		t.Errorf("cleanup made %d day partitions", n)
+	}
+
+	w.invoke(t, "reference", "reference")
+	if n := w.count(t, `select count(*) from skyledger.airport where icao = 'EGLL' and iata = 'LHR' and fir = 'EGTT'`); n != 1 {
+		t.Errorf("reference stored %d rows of London in its FIR", n)
+	}
+	if n := w.count(t, `select count(*) from skyledger.runway where icao = 'EGLL' and length_ft > 12000`); n != 2 {
+		t.Errorf("reference stored %d runways of London", n)
 	}
 
 	pilots := w.count(t, `select count(*) from skyledger.pilot_session where online`)

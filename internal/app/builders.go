@@ -10,6 +10,8 @@ func Builders() map[string]Build {
 		"ingest":  Ingest,
 		"cleanup": Cleanup,
 
+		"reference": Reference,
+
 		"api-status":   APIStatus,
 		"api-atc":      APIATC,
 		"api-flights":  APIFlights,

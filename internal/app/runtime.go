@@ -16,6 +16,7 @@ import (
 	"github.com/skyledger/skyledger/internal/live"
 	"github.com/skyledger/skyledger/internal/query"
 	"github.com/skyledger/skyledger/internal/rawlog"
+	"github.com/skyledger/skyledger/internal/reference"
 	"github.com/skyledger/skyledger/internal/resource"
 	"github.com/skyledger/skyledger/internal/store"
 	"github.com/skyledger/skyledger/internal/telemetry"
@@ -54,6 +55,7 @@ type Runtime struct {
 	redis   *redis.Client
 	reader  *live.Reader
 	gate    *access.Gate
+	places  *reference.Reader
 	metrics map[string]*telemetry.Metrics
 	usage   *resource.Recorder
 }

@@ -28,6 +28,9 @@ type Config struct {
 	FeedMaxWire         int64         `env:"FEED_MAX_WIRE" envDefault:"16777216" unit:"bytes" help:"largest body before decompression"`
 	FeedMaxBody         int64         `env:"FEED_MAX_BODY" envDefault:"33554432" unit:"bytes" help:"largest body after decompression"`
 
+	ReferenceURL string `env:"REFERENCE_URL" envDefault:"https://api.vatsim.net/api/map_data/" unit:"URL" help:"index of VAT-Spy's FIRs and boundaries"`
+	ReferenceDir string `env:"REFERENCE_DIR" envDefault:"" help:"directory with VATSpy.dat and Boundaries.geojson, instead of the index"`
+
 	DatabaseURL      string `env:"DATABASE_URL" envDefault:"" unit:"URL" help:"PostgreSQL 15 to 17; the local runner starts one when empty"`
 	DatabaseSecret   string `env:"DATABASE_SECRET_ARN" envDefault:"" help:"Secrets Manager secret with username and password, re-read when a login is refused"`
 	DatabaseSchema   string `env:"DATABASE_SCHEMA" envDefault:"" help:"schema of the tables; empty is the one that migrate made the default"`
@@ -157,6 +160,7 @@ func (c Config) check() []error {
 		{"FEED_STATUS_URL", c.FeedStatusURL, []string{"http", "https"}},
 		{"FEED_NETWORK_URL", c.FeedNetworkURL, []string{"http", "https"}},
 		{"FEED_TRANSCEIVERS_URL", c.FeedTransceiversURL, []string{"http", "https"}},
+		{"REFERENCE_URL", c.ReferenceURL, []string{"http", "https"}},
 		{"DATABASE_URL", c.DatabaseURL, []string{"postgres", "postgresql"}},
 		{"QUERY_DATABASE_URL", c.QueryDatabaseURL, []string{"postgres", "postgresql"}},
 		{"REDIS_URL", c.RedisURL, []string{"redis", "rediss", "unix"}},

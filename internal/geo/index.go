@@ -5,7 +5,10 @@ import "math"
 // Index finds which of many areas a point lies in. It is immutable.
 type Index struct {
 	areas []*Area
-	cells [][]int32 // by row and column of one degree: areas whose rings' boxes meet the cell
+	// The areas whose rings' boxes meet a cell of one degree are
+	// numbers[starts[cell]:starts[cell+1]], in their order.
+	starts  []int32
+	numbers []int32
 }
 
 const (
@@ -15,28 +18,46 @@ const (
 
 // NewIndex returns an index of the areas; a nil area is nowhere.
 func NewIndex(areas []*Area) *Index {
-	index := &Index{areas: areas, cells: make([][]int32, rows*columns)}
-	for i, area := range areas {
+	x := &Index{areas: areas, starts: make([]int32, rows*columns+1)}
+	x.each(func(cell int, _ int32) { x.starts[cell+1]++ })
+	for cell := range rows * columns {
+		x.starts[cell+1] += x.starts[cell]
+	}
+	x.numbers = make([]int32, x.starts[rows*columns])
+	filled := make([]int32, rows*columns)
+	x.each(func(cell int, number int32) {
+		x.numbers[x.starts[cell]+filled[cell]] = number
+		filled[cell]++
+	})
+	return x
+}
+
+// each calls do once for every area and cell that its rings' boxes meet.
+func (x *Index) each(do func(cell int, number int32)) {
+	last := make([]int32, rows*columns) // area seen last in the cell, from 1: its polygons may share it
+	for i, area := range x.areas {
 		if area == nil {
 			continue
 		}
+		number := int32(i)
 		for _, rings := range area.polygons {
-			index.add(int32(i), &rings[0])
+			cells(&rings[0], func(cell int) {
+				if last[cell] != number+1 {
+					last[cell] = number + 1
+					do(cell, number)
+				}
+			})
 		}
 	}
-	return index
 }
 
-func (x *Index) add(number int32, outer *ring) {
-	first, last := row(outer.south), row(outer.north)
+// cells calls do for every cell that the ring's box meets.
+func cells(outer *ring, do func(cell int)) {
 	west := int(math.Floor(outer.west))
 	wide := min(columns-1, int(math.Floor(outer.east))-west)
-	for r := first; r <= last; r++ {
+	for r := row(outer.south); r <= row(outer.north); r++ {
 		for c := west; c <= west+wide; c++ {
-			cell := &x.cells[r*columns+(c+180+2*columns)%columns]
-			if n := len(*cell); n == 0 || (*cell)[n-1] != number { // its polygons may share a cell
-				*cell = append(*cell, number)
-			}
+			do(r*columns + (c+180+2*columns)%columns)
 		}
 	}
 }
@@ -51,7 +72,8 @@ func (x *Index) At(found []int32, lat, lon float64) []int32 {
 		return found
 	}
 	lat, lon = normal(lat, lon)
-	for _, number := range x.cells[row(lat)*columns+int(math.Floor(lon))+180] {
+	cell := row(lat)*columns + int(math.Floor(lon)) + 180
+	for _, number := range x.numbers[x.starts[cell]:x.starts[cell+1]] {
 		if x.areas[number].Holds(lat, lon) {
 			found = append(found, number)
 		}

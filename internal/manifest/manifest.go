@@ -107,6 +107,14 @@ func Functions() []Function {
 			Uses: []Resource{Database, LogRead, LogWrite, SecretsRead},
 		},
 		{
+			Name:    "reference",
+			Purpose: "brings airports, runways, FIRs and boundaries up to date",
+			// On deploy as well: nobody should wait a day for the first airports.
+			Trigger: Trigger{Schedule: Schedule(24 * time.Hour), OnDeploy: true, RetryLimit: 1, MaxEventAge: time.Hour},
+			Memory:  512, Timeout: 2 * time.Minute, Concurrency: 1,
+			Uses: []Resource{Database, Internet, SecretsRead},
+		},
+		{
 			Name:    "api-status",
 			Purpose: "answers how the recorder is doing, and gives back what it recorded",
 			Trigger: Trigger{Routes: []Route{
