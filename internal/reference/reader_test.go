@@ -2,6 +2,7 @@ package reference
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -185,7 +186,7 @@ func TestAreas(t *testing.T) {
 		for _, name := range []string{"Atlantis", "ZZZZ", "", "EGTT; DROP TABLE", strings.Repeat("x", 1000)} {
 			_, err := reader.Region(t.Context(), name)
 			var known *fault.Error
-			if !fault.Is(err, fault.NotFound) || !asFault(err, &known) || !strings.Contains(known.Message, "Australia") || !strings.Contains(known.Message, "/api/firs") {
+			if !fault.Is(err, fault.NotFound) || !errors.As(err, &known) || !strings.Contains(known.Message, "Australia") || !strings.Contains(known.Message, "/api/firs") {
 				t.Errorf("%.20q: %v", name, err)
 			}
 			if _, err := reader.FIR(t.Context(), name); !fault.Is(err, fault.NotFound) {
@@ -193,10 +194,4 @@ func TestAreas(t *testing.T) {
 			}
 		}
 	})
-}
-
-func asFault(err error, into **fault.Error) bool {
-	known, ok := err.(*fault.Error)
-	*into = known
-	return ok
 }
