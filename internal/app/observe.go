@@ -83,7 +83,7 @@ func (r *Runtime) Tell(ctx context.Context) (stop func(), err error) {
 // farewell tells the rest, while the database is still open.
 func (r *Runtime) farewell() {
 	r.mu.Lock()
-	database := r.store
+	database := cmp.Or(r.store, r.answers)
 	r.mu.Unlock()
 	if database == nil {
 		return
@@ -154,8 +154,12 @@ func (o *observer) tell(ctx context.Context, faults *fault.Recorder) {
 	if o.runtime.account.steady.Load() {
 		return
 	}
+	open := o.runtime.Answers // the connections that the function has anyway
+	if o.answersEvents() {
+		open = o.runtime.Store
+	}
 	// A function without a database has nobody to tell.
-	if database, err := o.runtime.Store(ctx); err == nil {
+	if database, err := open(ctx); err == nil {
 		faults.FlushDue(ctx, database, o.answersEvents())
 	}
 }

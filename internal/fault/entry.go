@@ -3,6 +3,7 @@ package fault
 import (
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/cespare/xxhash/v2"
@@ -57,6 +58,11 @@ type FailureCount struct {
 	LastSeen    time.Time
 	Sample      string // one message, without names and secrets; "" for refusals
 	RequestID   string // of the last one; "" when unknown
+}
+
+// Lost reports whether the row counts what a recorder could not keep.
+func (c FailureCount) Lost() bool {
+	return c.Op == recorderOp && strings.HasPrefix(c.Reason, overflowReason)
 }
 
 // RequestCount is how often one route of one function was asked in one span,

@@ -193,7 +193,7 @@ func (r *Recorder) counted(entry *failureEntry, now time.Time, request string, t
 // few buckets' worth, the last of which takes whatever comes later.
 func (r *Recorder) overflow(what string, times int64) {
 	now := r.options.Clock().UTC()
-	identity := Identity{Class: Internal, Op: "fault.Recorder", Reason: overflowReason + what}
+	identity := Identity{Class: Internal, Op: recorderOp, Reason: overflowReason + what}
 	key := failureKey{bucket: bucketOf(now), function: r.options.Function, identity: identity}
 	if r.failures[key] == nil && len(r.failures) >= r.options.Most+mostOverflows {
 		for known := range r.failures {
@@ -209,6 +209,7 @@ func (r *Recorder) overflow(what string, times int64) {
 }
 
 const (
+	recorderOp     = "fault.Recorder"
 	overflowReason = "overflow_"
 	mostOverflows  = 64
 )
