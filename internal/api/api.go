@@ -57,6 +57,11 @@ type Deps struct {
 	Metrics  *telemetry.Metrics // nil: requests are logged without metrics
 	Faults   *fault.Recorder    // nil: nobody keeps account
 	Random   io.Reader          // request ids are made from it; nil: crypto/rand
+
+	Account Account
+	Health  Health
+	Entries Entries // of the log
+	System  System
 }
 
 // Group registers the operations of one function.

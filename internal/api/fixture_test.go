@@ -146,6 +146,7 @@ func deps(t testing.TB) api.Deps {
 	clock := func() time.Time { return now }
 	return api.Deps{
 		Live: liveView(t, view(2), clock), Ledger: &ledger{rows: ledgerRows()},
+		Account: &told{}, Health: &told{}, Entries: &told{}, System: measured{},
 		Log:    log{rawlog.Record{At: moment, Received: moment.Add(time.Second), Network: received}},
 		Source: "live", Clock: clock, Logger: zap.NewNop(),
 	}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/skyledger/skyledger/internal/fault"
 	"github.com/skyledger/skyledger/internal/live"
+	"github.com/skyledger/skyledger/internal/store"
 )
 
 // completenessOver is the span that the status page answers for.
@@ -104,6 +105,8 @@ func Status(s *service) {
 	s.network()
 	s.ledger()
 	s.replay()
+	s.errors()
+	s.health()
 	s.documentation()
 }
 
@@ -203,11 +206,17 @@ func (s *service) fillLedger(ctx context.Context, answer *StatusAnswer) {
 	}
 	day := &LastDay{LedgerSummary: summaryOf(summary)}
 	if summary.Expected > 0 {
-		// The tick that is being recorded now and the one before it may still come.
-		day.Unrecorded = max(0, int(now.Sub(summary.To)/tick)-1)
-		day.Completeness *= float64(day.Expected) / float64(day.Expected+day.Unrecorded)
+		day.Unrecorded, day.Completeness = upToNow(summary, now)
 	}
 	answer.Ledger = day
+}
+
+// upToNow counts the ticks since the ledger's last row, of which nothing is
+// known, as missed. The one that is being recorded now and the one before it
+// may still come.
+func upToNow(summary store.LedgerSummary, now time.Time) (unrecorded int, completeness float64) {
+	unrecorded = max(0, int(now.Sub(summary.To)/tick)-1)
+	return unrecorded, summary.Completeness * float64(summary.Expected) / float64(summary.Expected+unrecorded)
 }
 
 // statusTag is made of what a change of the network or of a part changes.

@@ -7,6 +7,8 @@ import (
 
 	"github.com/skyledger/skyledger/internal/api"
 	"github.com/skyledger/skyledger/internal/live"
+	"github.com/skyledger/skyledger/internal/resource"
+	"github.com/skyledger/skyledger/internal/resource/machine"
 )
 
 // APIStatus builds the function that answers how the recorder is doing.
@@ -53,6 +55,7 @@ func answering(ctx context.Context, runtime *Runtime, function string, more ...f
 	}
 	deps := api.Deps{
 		Gate: gate, Origins: origins, Places: places, Live: reader, Cache: reader, Ledger: database, Database: database, Log: log, Source: runtime.Config.Source,
+		Account: database, Health: database, Entries: log, System: runtime.system(ctx),
 		Clock: runtime.Clock, Logger: runtime.Logger, Metrics: runtime.Metrics(function), Faults: runtime.Faults(),
 	}
 	for _, add := range more {
@@ -63,6 +66,19 @@ func answering(ctx context.Context, runtime *Runtime, function string, more ...f
 		return nil, err
 	}
 	return api.Lambda(handler), nil
+}
+
+// system measures the process and its machine.
+type system struct {
+	*resource.Meter
+	machine *machine.Meter
+}
+
+// Machine returns the machine's figures as they are now.
+func (s system) Machine(ctx context.Context) resource.Machine { return s.machine.Machine(ctx) }
+
+func (r *Runtime) system(ctx context.Context) system {
+	return system{Meter: resource.NewMeter(r.Clock), machine: machine.NewMeter(ctx, r.disks()...)}
 }
 
 // Reader returns the live view's reader, one for all functions of the process.

@@ -214,8 +214,26 @@ const (
 	mostOverflows  = 64
 )
 
-// Since returns when the recorder began, by its clock.
-func (r *Recorder) Since() time.Time { return r.started }
+// Since returns when the recorder began, by its clock; zero for a nil one.
+func (r *Recorder) Since() time.Time {
+	if r == nil {
+		return time.Time{}
+	}
+	return r.started
+}
 
 // Process returns the id of the recorder's process.
-func (r *Recorder) Process() string { return r.options.Process }
+func (r *Recorder) Process() string {
+	if r == nil {
+		return ""
+	}
+	return r.options.Process
+}
+
+// Function returns the function that the process is for.
+func (r *Recorder) Function() string {
+	if r == nil {
+		return ""
+	}
+	return r.options.Function
+}

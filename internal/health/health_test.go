@@ -157,10 +157,10 @@ func TestPartsSayWhatTheirScoreComesFrom(t *testing.T) {
 		}
 	}
 	parts := map[string]health.Part{
-		"fresh":                    health.FreshnessPart(health.Freshness{Age: age(12), Completeness: share(1), Backlog: number(0)}),
-		"stale":                    health.FreshnessPart(health.Freshness{Age: age(300)}),
-		"incomplete":               health.FreshnessPart(health.Freshness{Age: age(12), Completeness: share(0.95), Backlog: number(0)}),
-		"backlog":                  health.FreshnessPart(health.Freshness{Age: age(12), Backlog: number(120)}),
+		"fresh":                    health.FreshnessPart(health.Freshness{StaleAfter: 45 * time.Second, Age: age(12), Completeness: share(1), Backlog: number(0)}),
+		"stale":                    health.FreshnessPart(health.Freshness{StaleAfter: 45 * time.Second, Age: age(300)}),
+		"incomplete":               health.FreshnessPart(health.Freshness{StaleAfter: 45 * time.Second, Age: age(12), Completeness: share(0.95), Backlog: number(0)}),
+		"backlog":                  health.FreshnessPart(health.Freshness{StaleAfter: 45 * time.Second, Age: age(12), Backlog: number(120)}),
 		"nothing shown":            health.FreshnessPart(health.Freshness{}),
 		"database":                 health.DatabasePart(sound(same), ""),
 		"database down":            health.DatabasePart(nil, "connection"),

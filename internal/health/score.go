@@ -89,19 +89,20 @@ func worst(name string, weight float64, figures []figure) Part {
 // not known is nil.
 type Freshness struct {
 	Age          *time.Duration // of the snapshot shown; nil: nothing is shown
+	StaleAfter   time.Duration  // the age at which people are told that it is stale
 	Held         bool           // newer snapshots are held back
 	Completeness *float64       // of 24 hours
 	Backlog      *int           // records of the log that are not projected
 }
 
 // FreshnessPart scores the data. Good and bad: the age at which people are told
-// that it is stale (two ticks) and ten minutes; 99.5 % of the ticks, which is
+// that it is stale and ten minutes; 99.5 % of the ticks, which is
 // the service level, and 90 %; no backlog and what one run takes.
 func FreshnessPart(f Freshness) Part {
 	if f.Age == nil {
 		return Part{Name: "data_freshness", Score: pointer(0.0), Weight: freshnessWeight, Reason: "no snapshot can be shown"}
 	}
-	figures := []figure{{f.Age.Seconds(), 45, 600, fmt.Sprintf("the newest snapshot is %s old", f.Age.Round(time.Second))}}
+	figures := []figure{{f.Age.Seconds(), f.StaleAfter.Seconds(), 600, fmt.Sprintf("the newest snapshot is %s old", f.Age.Round(time.Second))}}
 	if f.Completeness != nil {
 		figures = append(figures, figure{1 - *f.Completeness, 0.005, 0.1, fmt.Sprintf("%.2f %% of the ticks of 24 hours were met", 100**f.Completeness)})
 	}
