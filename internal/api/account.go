@@ -88,13 +88,14 @@ func (s *service) account(ctx context.Context, span store.FaultSpan) (*account, 
 	if err == nil {
 		return a, nil
 	}
+	began := s.Faults.Since()
+	a.scope, a.since, a.down = scopeProcess, &began, fault.ReasonOf(err)
 	a.failures, a.requests = s.Faults.Recent(span.From, span.To)
-	if len(a.failures) == 0 && len(a.requests) == 0 {
+	nothing := len(a.failures) == 0 && len(a.requests) == 0
+	if nothing || span.Function != "" && !s.knows(a, span.Function) {
 		return nil, err
 	}
 	s.note(ctx, err)
-	began := s.Faults.Since()
-	a.scope, a.since, a.down = scopeProcess, &began, fault.ReasonOf(err)
 	a.fold()
 	return a, nil
 }

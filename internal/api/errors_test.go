@@ -173,21 +173,34 @@ func TestErrorsWhileTheDatabaseIsAway(t *testing.T) {
 	t.Run("a process tells what it has seen itself, and that it is no more than that", func(t *testing.T) {
 		deps := accountDeps(t, away)
 		handler := handler(t, deps)
-		ctx := fault.WithFunction(t.Context(), "ingest")
+		ctx := fault.WithFunction(t.Context(), "api-status")
 		for range 3 {
 			deps.Faults.Note(ctx, fault.E("op", fault.Internal, "x", nil))
 			deps.Faults.Request(ctx, "event", 500, time.Second)
 		}
-		for _, path := range []string{"summary", "statistics", "trends", "service/ingest", "daily-report"} {
+		for _, path := range []string{"summary", "statistics", "trends", "service/api-status", "daily-report"} {
 			answer := answerOf[struct {
 				totals
 				Scope string
 				Since *time.Time
 				Meta  struct{ Stale bool }
 			}](t, handler, "/api/errors/"+path)
-			// What the answers before this one noted is of another function.
+			// What the answers before this one noted comes on top.
 			if answer.Errors < 3 || answer.Failed < 3 || answer.Scope != "process" || answer.Since == nil || !answer.Meta.Stale {
 				t.Errorf("%s: %+v", path, answer)
+			}
+		}
+	})
+	t.Run("a process knows nothing of a function that is not its own", func(t *testing.T) {
+		deps := accountDeps(t, away)
+		deps.Faults.Request(fault.WithFunction(t.Context(), "api-status"), "GET /api/status", 200, 0)
+		handler := handler(t, deps)
+		if answer := ask(handler, "GET", "/api/errors/service/ingest"); answer.Code != http.StatusServiceUnavailable {
+			t.Errorf("%d %s", answer.Code, answer.Body)
+		}
+		for _, row := range answerOf[struct{ Endpoints []api.EndpointRow }](t, handler, "/api/health/endpoints").Endpoints {
+			if (row.Requests != nil) != (row.Function == "api-status") {
+				t.Errorf("%+v", row)
 			}
 		}
 	})

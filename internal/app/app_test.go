@@ -62,7 +62,12 @@ type world struct {
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
-	w := &world{now: noon.Add(5 * time.Second), url: pgtest.New(t).URL}
+	return newWorldOn(t, pgtest.New(t).URL, redistest.New(t).URL)
+}
+
+func newWorldOn(t *testing.T, database, redis string) *world {
+	t.Helper()
+	w := &world{now: noon.Add(5 * time.Second), url: database}
 	clock := func() time.Time { return w.now }
 	simulated, err := simulator.New(simulator.Options{Seed: 7, Aircraft: aircraft})
 	if err != nil {
@@ -79,7 +84,7 @@ func newWorld(t *testing.T) *world {
 	settings, err := config.Load([]string{
 		"QUERY_DATABASE_URL=" + people,
 		"SOURCE=simulated", "FEED_STATUS_URL=" + feed.StatusURL(), "DATABASE_URL=" + w.url,
-		"REDIS_URL=" + redistest.New(t).URL, "LOG_URL=file://" + t.TempDir(), "REFERENCE_DIR=" + madeReference(t),
+		"REDIS_URL=" + redis, "LOG_URL=file://" + t.TempDir(), "REFERENCE_DIR=" + madeReference(t),
 	})
 	if err != nil {
 		t.Fatal(err)

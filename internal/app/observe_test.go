@@ -3,14 +3,17 @@ package app_test
 import (
 	"bufio"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"net/http"
 	"os"
 	"os/exec"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/aws/aws-lambda-go/events"
 	"github.com/aws/aws-lambda-go/lambdacontext"
 	"github.com/google/go-cmp/cmp"
 	"github.com/jackc/pgx/v5"
@@ -20,6 +23,7 @@ import (
 	"github.com/skyledger/skyledger/internal/config"
 	"github.com/skyledger/skyledger/internal/fault"
 	"github.com/skyledger/skyledger/internal/provision/pgtest"
+	"github.com/skyledger/skyledger/internal/provision/redistest"
 )
 
 // lines reads a query of one text column.
@@ -209,5 +213,97 @@ func TestAProcessThatIsKilledLosesWhatItHadNotTold(t *testing.T) {
 	// It did not say that it ended: that is how its loss shows.
 	if diff := cmp.Diff([]string{"local"}, lines(t, url, `SELECT function FROM kept.processes WHERE ended IS NULL`)); diff != "" {
 		t.Errorf("processes (-want +got):\n%s", diff)
+	}
+}
+
+// get asks a function over its event and reads the answer.
+func (w *world) get(t *testing.T, function, path string, into any) int {
+	t.Helper()
+	event := events.APIGatewayV2HTTPRequest{Version: "2.0", RawPath: path, Headers: map[string]string{"host": "localhost"}}
+	event.RequestContext.HTTP.Method, event.RequestContext.HTTP.Path, event.RequestContext.HTTP.SourceIP = http.MethodGet, path, "127.0.0.1"
+	payload, err := json.Marshal(event)
+	if err != nil {
+		t.Fatal(err)
+	}
+	raw, err := w.build(t, function).Invoke(t.Context(), payload)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var response events.APIGatewayV2HTTPResponse
+	if err := json.Unmarshal(raw, &response); err != nil {
+		t.Fatal(err)
+	}
+	if response.StatusCode == http.StatusOK {
+		if err := json.Unmarshal([]byte(response.Body), into); err != nil {
+			t.Fatalf("%s: %v: %.200s", path, err, response.Body)
+		}
+	}
+	return response.StatusCode
+}
+
+// TestHealthSaysWhatIsAway stops the parts one after the other and asks what
+// people would ask then.
+func TestHealthSaysWhatIsAway(t *testing.T) {
+	server, redis := pgtest.Server(t), redistest.New(t)
+	w := newWorldOn(t, server.URL("postgres"), redis.URL)
+	w.invoke(t, "migrate", "migrate")
+	w.invoke(t, "ingest", "ingest")
+	health := func(name string) (overall int, score float64, reason string) {
+		t.Helper()
+		answer := struct {
+			Overall int `json:"overall_health"`
+			Parts   []struct {
+				Name, Reason string
+				Score        *float64
+			}
+		}{}
+		if status := w.get(t, "api-status", "/api/health/comprehensive", &answer); status != http.StatusOK {
+			t.Fatalf("health answers %d", status)
+		}
+		for _, part := range answer.Parts {
+			if part.Name == name && part.Score != nil {
+				score, reason = *part.Score, part.Reason
+			}
+		}
+		return answer.Overall, score, reason
+	}
+	well, score, _ := health("cache")
+	if well < 90 || score != 100 {
+		t.Fatalf("with everything there health is %d, the cache's score %g", well, score)
+	}
+	if err := redis.Server.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	withoutRedis, score, reason := health("cache")
+	if withoutRedis >= well || score != 0 || !strings.Contains(reason, "does not answer") {
+		t.Errorf("without Redis health is %d, the cache's score %g: %s", withoutRedis, score, reason)
+	}
+	if err := server.Stop(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if overall, score, reason := health("database"); overall >= withoutRedis || score != 0 || !strings.Contains(reason, "does not answer") {
+		t.Errorf("without both health is %d, the database's score %g: %s", overall, score, reason)
+	}
+	var summary struct {
+		Scope string
+		Total int64 `json:"total_errors"`
+		Meta  struct{ Stale bool }
+	}
+	if status := w.get(t, "api-status", "/api/errors/summary", &summary); status != http.StatusOK || summary.Scope != "process" || !summary.Meta.Stale || summary.Total == 0 {
+		t.Errorf("%d %+v", status, summary)
+	}
+	if err := server.Restart(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	database, err := w.runtime.Answers(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 3 { // connections that died with the server, what was tried before, the rest
+		_ = w.runtime.Faults().Flush(t.Context(), database)
+	}
+	before := summary.Total
+	if status := w.get(t, "api-status", "/api/errors/summary", &summary); status != http.StatusOK || summary.Scope != "deployment" || summary.Meta.Stale || summary.Total < before {
+		t.Errorf("after its return: %d %+v, before %d", status, summary, before)
 	}
 }
