@@ -92,7 +92,7 @@ func (s *service) account(ctx context.Context, span store.FaultSpan) (*account, 
 	a.scope, a.since, a.down = scopeProcess, &began, fault.ReasonOf(err)
 	a.failures, a.requests = s.Faults.Recent(span.From, span.To)
 	nothing := len(a.failures) == 0 && len(a.requests) == 0
-	if nothing || span.Function != "" && !s.knows(a, span.Function) {
+	if nothing || span.Function != "" && !s.counts(a, span.Function) {
 		return nil, err
 	}
 	s.note(ctx, err)
