@@ -27,7 +27,7 @@ func accountDeps(t testing.TB, account *told) api.Deps {
 // accountTargets are the operations on errors and health.
 func accountTargets() map[string]string {
 	return map[string]string{
-		"errors_summary": "/api/errors/summary?hours=24", "errors_statistics": "/api/errors/statistics?hours=24",
+		"errors_summary": "/api/errors/summary?hours=24", "errors_statistics": "/api/errors/statistics?hours=24&sort=-requests&limit=2",
 		"errors_trends":   "/api/errors/trends?hours=24&interval=6h&by=function",
 		"errors_long":     "/api/errors/trends?hours=24&interval=1d&layout=long",
 		"errors_service":  "/api/errors/service/api-status?hours=24",
@@ -35,7 +35,7 @@ func accountTargets() map[string]string {
 		"errors_health":   "/api/errors/health",
 		"errors_alerts":   "/api/errors/alerts",
 		"health":          "/api/health/comprehensive",
-		"health_routes":   "/api/health/endpoints?limit=4",
+		"health_routes":   "/api/health/endpoints?sort=-requests&limit=1",
 		"health_database": "/api/health/database",
 		"health_system":   "/api/health/system",
 		"health_data":     "/api/health/data-freshness",
