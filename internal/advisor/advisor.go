@@ -18,6 +18,7 @@ type Database interface {
 	DatabaseSamples(ctx context.Context, from, to time.Time) ([]store.DatabaseSample, error)
 	LastLook(ctx context.Context) (store.Look, error)
 
+	HypoPG(ctx context.Context) (store.Figures, error)
 	Explain(ctx context.Context, text string, measured bool) (store.Explained, error)
 	TryHypothetical(ctx context.Context, candidate store.Candidate, statements []store.TrialStatement) (store.Trial, error)
 	TryScratch(ctx context.Context, candidate store.Candidate, statements []store.TrialStatement) (store.Trial, error)

@@ -31,7 +31,7 @@ func newWorld(t testing.TB, statements ...string) *world {
 	w := &world{url: pgtest.New(t).URL}
 	must(t, store.Migrate(t.Context(), w.url, store.DefaultSchema, source))
 	var err error
-	w.store, err = store.Open(t.Context(), store.Options{URL: w.url, Source: source, Timed: true})
+	w.store, err = store.Open(t.Context(), store.Options{URL: w.url, Source: source})
 	must(t, err)
 	t.Cleanup(w.store.Close)
 	w.conn, err = pgx.Connect(t.Context(), w.url)

@@ -64,6 +64,21 @@ type Trial struct {
 	Refused    string // why nothing could be tried
 }
 
+// HypoPG says whether the extension hypopg is there.
+func (s *Store) HypoPG(ctx context.Context) (Figures, error) {
+	found := Figures{Available: true}
+	err := s.look(ctx, "store.HypoPG", func(ctx context.Context, tx pgx.Tx) error {
+		schema, err := extension(ctx, tx, "hypopg")
+		if schema == "" {
+			found = missing(noHypoPG)
+		}
+		return err
+	})
+	return found, err
+}
+
+const noHypoPG = "The extension hypopg is not installed in this database."
+
 // TryHypothetical asks the planner what it would do if the index were there, by
 // the extension hypopg. Nothing is built; what the extension remembers ends
 // with the call.
@@ -76,7 +91,7 @@ func (s *Store) TryHypothetical(ctx context.Context, c Candidate, statements []T
 			return err
 		}
 		if schema == "" {
-			trial.Refused = "The extension hypopg is not installed in this database."
+			trial.Refused = noHypoPG
 			return nil
 		}
 		planner, err := newPlanner(ctx, tx)
