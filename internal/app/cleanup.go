@@ -2,9 +2,11 @@ package app
 
 import (
 	"context"
+	"time"
 
 	"github.com/aws/aws-lambda-go/lambda"
 
+	"github.com/skyledger/skyledger/internal/advisor"
 	"github.com/skyledger/skyledger/internal/cleanup"
 	"github.com/skyledger/skyledger/internal/fault"
 	"github.com/skyledger/skyledger/internal/resource"
@@ -33,6 +35,7 @@ func Cleanup(ctx context.Context, runtime *Runtime) (lambda.Handler, error) {
 	cleaner := cleanup.New(cleanup.Options{
 		Store: database, Log: log, Clock: runtime.Clock, Logger: runtime.Logger, Metrics: runtime.Metrics("cleanup"), Faults: runtime.Faults(),
 		Usage:           resource.Keeper{Kept: database, Disks: runtime.disks(), Retain: settings.RetainUsage},
+		Advisor:         advisor.New(database, time.Now, runtime.Logger), // of the wall's hours, as usage is
 		PartitionsAhead: settings.PartitionsAhead, ChunkDelay: settings.ChunkDelay, CompactDelay: settings.CompactDelay,
 		RetainPositions: settings.RetainPositions, RetainHistory: settings.RetainHistory, RetainLog: settings.RetainLog,
 		RetainErrors: settings.RetainErrors,

@@ -29,6 +29,12 @@ type Log interface {
 	Remove(ctx context.Context, before time.Time, limit int) (rawlog.RemoveReport, error)
 }
 
+// Advisor looks at what statements cost and what would help; advisor.Advisor
+// does.
+type Advisor interface {
+	Look(ctx context.Context) error
+}
+
 // Usage keeps the functions' figures in shape; resource.Keeper does.
 type Usage interface {
 	Keep(ctx context.Context) error
@@ -39,6 +45,7 @@ type Options struct {
 	Store   Store
 	Log     Log
 	Usage   Usage
+	Advisor Advisor
 	Clock   func() time.Time
 	Logger  *zap.Logger
 	Metrics *telemetry.Metrics
@@ -97,6 +104,8 @@ func (c *Cleaner) Run(ctx context.Context) (Report, error) {
 		func() error { return c.retain(ctx, newest, &report) },
 		func() error { return c.retainFaults(ctx, now, &report) },
 		func() error { return c.Usage.Keep(ctx) },
+		// Last: what the steps before had to do is in its figures.
+		func() error { return c.Advisor.Look(ctx) },
 	}
 	if err == nil {
 		for _, step := range steps {

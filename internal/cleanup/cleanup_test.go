@@ -37,6 +37,7 @@ type parts struct {
 	retention                                                *store.Retention
 	faultsBefore                                             time.Time
 	compactErr                                               error
+	looks                                                    int
 	kept                                                     int
 }
 
@@ -80,6 +81,11 @@ func (p *parts) Remove(_ context.Context, before time.Time, _ int) (rawlog.Remov
 	return rawlog.RemoveReport{Hours: 3}, nil
 }
 
+func (p *parts) Look(context.Context) error {
+	p.looks++
+	return nil
+}
+
 func (p *parts) Keep(context.Context) error {
 	p.kept++
 	return nil
@@ -88,7 +94,7 @@ func (p *parts) Keep(context.Context) error {
 func run(p *parts) (cleanup.Report, error) {
 	clock := func() time.Time { return today }
 	return cleanup.New(cleanup.Options{
-		Store: p, Log: p, Usage: p, Clock: clock, Logger: zap.NewNop(), Metrics: telemetry.NewMetrics(zap.NewNop(), "cleanup", clock),
+		Store: p, Log: p, Usage: p, Advisor: p, Clock: clock, Logger: zap.NewNop(), Metrics: telemetry.NewMetrics(zap.NewNop(), "cleanup", clock),
 		PartitionsAhead: 3, ChunkDelay: 10 * time.Minute, CompactDelay: 2 * time.Hour,
 		RetainPositions: 24 * time.Hour, RetainLog: 48 * time.Hour, RetainErrors: 72 * time.Hour,
 	}).Run(context.Background())
@@ -132,8 +138,8 @@ func TestOneFailureDoesNotTakeTheOthersTurn(t *testing.T) {
 		compactErr: errors.New("the bucket is away"),
 	}
 	report, err := run(p)
-	if err == nil || p.retention == nil || p.kept != 1 {
-		t.Errorf("error %v, retention reached: %v, figures kept %d times", err, p.retention != nil, p.kept)
+	if err == nil || p.retention == nil || p.kept != 1 || p.looks != 1 {
+		t.Errorf("error %v, retention reached: %v, figures kept %d times, looks %d", err, p.retention != nil, p.kept, p.looks)
 	}
 	if diff := cmp.Diff([]time.Time{sound}, p.chunked); diff != "" || report.WaitingHours != 1 || report.ChunkedHours != 1 {
 		t.Errorf("an hour that waits for its positions held up the next: %+v\n%s", report, diff)

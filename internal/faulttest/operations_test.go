@@ -16,6 +16,7 @@ import (
 	"github.com/pressly/goose/v3"
 	"go.uber.org/zap"
 
+	"github.com/skyledger/skyledger/internal/advisor"
 	"github.com/skyledger/skyledger/internal/cleanup"
 	"github.com/skyledger/skyledger/internal/feedserver/scripted"
 	"github.com/skyledger/skyledger/internal/provision/pgtest"
@@ -93,7 +94,8 @@ func TestConnections(t *testing.T) {
 // cleaner returns the cleanup of a world.
 func (w *world) cleaner(change func(*cleanup.Options)) *cleanup.Cleaner {
 	options := cleanup.Options{
-		Store: w.parts.store, Log: w.parts.log, Usage: resource.Keeper{Kept: w.parts.store}, Clock: w.clock.Now, Logger: zap.NewNop(),
+		Store: w.parts.store, Log: w.parts.log, Usage: resource.Keeper{Kept: w.parts.store},
+		Advisor: advisor.New(w.parts.store, time.Now, zap.NewNop()), Clock: w.clock.Now, Logger: zap.NewNop(),
 		Metrics:         telemetry.NewMetrics(zap.NewNop(), "cleanup", w.clock.Now),
 		PartitionsAhead: 3, ChunkDelay: 10 * time.Minute, CompactDelay: 2 * time.Hour,
 	}
