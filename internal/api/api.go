@@ -62,6 +62,9 @@ type Deps struct {
 	Health  Health
 	Entries Entries // of the log
 	System  System
+
+	Resources   Resources   // what the functions use
+	Maintenance Maintenance // what the database needs
 }
 
 // Group registers the operations of one function.
@@ -70,10 +73,11 @@ type Group func(*service)
 // Groups are the operations by the name of their function in the manifest.
 func Groups() map[string]Group {
 	return map[string]Group{
-		"api-status":   Status,
-		"api-atc":      ATC,
-		"api-flights":  Flights,
-		"api-database": DatabaseGroup,
+		"api-status":      Status,
+		"api-atc":         ATC,
+		"api-flights":     Flights,
+		"api-database":    DatabaseGroup,
+		"api-performance": Performance,
 	}
 }
 

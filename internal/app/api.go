@@ -41,26 +41,32 @@ func answering(ctx context.Context, runtime *Runtime, function string, more ...f
 	if err != nil {
 		return nil, err
 	}
-	gate, err := runtime.Gate(ctx)
-	if err != nil {
-		return nil, err
-	}
-	origins, err := runtime.Config.Origins()
-	if err != nil {
-		return nil, err
-	}
 	places, err := runtime.Places(ctx)
 	if err != nil {
 		return nil, err
 	}
 	deps := api.Deps{
-		Gate: gate, Origins: origins, Places: places, Live: reader, Cache: reader, Ledger: database, Database: database, Log: log, Source: runtime.Config.Source,
+		Live: reader, Cache: reader, Ledger: database, Database: database, Log: log, Places: places,
 		Account: database, Health: database, Entries: log, System: runtime.system(ctx),
-		Clock: runtime.Clock, Logger: runtime.Logger, Metrics: runtime.Metrics(function), Faults: runtime.Faults(),
 	}
 	for _, add := range more {
 		add(&deps)
 	}
+	return runtime.serve(ctx, function, deps)
+}
+
+// serve makes a handler of a function's operations: to what they answer from it
+// adds what every one of them has.
+func (r *Runtime) serve(ctx context.Context, function string, deps api.Deps) (lambda.Handler, error) {
+	gate, err := r.Gate(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if deps.Origins, err = r.Config.Origins(); err != nil {
+		return nil, err
+	}
+	deps.Gate, deps.Source = gate, r.Config.Source
+	deps.Clock, deps.Logger, deps.Metrics, deps.Faults = r.Clock, r.Logger, r.Metrics(function), r.Faults()
 	handler, err := api.New(deps, function)
 	if err != nil {
 		return nil, err

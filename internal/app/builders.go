@@ -12,10 +12,11 @@ func Builders() map[string]Build {
 
 		"reference": Reference,
 
-		"api-status":   APIStatus,
-		"api-atc":      APIATC,
-		"api-flights":  APIFlights,
-		"api-database": APIDatabase,
+		"api-status":      APIStatus,
+		"api-atc":         APIATC,
+		"api-flights":     APIFlights,
+		"api-database":    APIDatabase,
+		"api-performance": APIPerformance,
 	}
 	for _, function := range manifest.Functions() {
 		if build := builders[function.Name]; build != nil {

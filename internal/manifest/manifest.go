@@ -176,6 +176,18 @@ func Functions() []Function {
 			Memory: 1024, Timeout: 29 * time.Second,
 			Uses: []Resource{Database, Cache, LogRead, SecretsRead},
 		},
+		{
+			Name:    "api-performance",
+			Purpose: "answers what the functions use, what is short, and what would make it faster",
+			Trigger: Trigger{Routes: []Route{
+				get("/api/performance/metrics", "what the functions, their process and its machine use"),
+				get("/api/performance/history", "the functions' figures by the hour"),
+				get("/api/performance/optimize", "what an optimisation would do"),
+				{Method: "POST", Path: "/api/performance/optimize", Purpose: "release memory and connections, and maintain the database"},
+			}},
+			Memory: 512, Timeout: 29 * time.Second, // maintenance may take 20 s, API Gateway waits 30
+			Uses: []Resource{Database, Cache, SecretsRead},
+		},
 	}
 }
 
