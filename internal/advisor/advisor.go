@@ -43,6 +43,9 @@ func New(database Database, clock func() time.Time, logger *zap.Logger) *Advisor
 	return &Advisor{database: database, clock: clock, logger: logger}
 }
 
+// Now is the time by the advisor's clock.
+func (a *Advisor) Now() time.Time { return a.clock().UTC() }
+
 const (
 	// timedOver is the span over which the program's own timings are added up.
 	timedOver = 7 * 24 * time.Hour

@@ -111,7 +111,7 @@ type QueryPlan struct {
 	Cost        *float64        `json:"cost" doc:"the planner's, in its units; null when there is no plan"`
 	Method      string          `json:"method" enum:"as_is,generic_plan,placeholders" doc:"how parameters were planned without values: as_is has none, generic_plan is EXPLAIN's option since PostgreSQL 16, placeholders are sub-selects of the parameters' types"`
 	Executed    bool            `json:"executed" doc:"whether rows and times were measured; only statements that read and have no parameters are ever executed, for two seconds at most"`
-	Findings    []Finding       `json:"findings" doc:"what is expensive, the most expensive step first"`
+	Findings    []PlanFinding   `json:"findings" doc:"what is expensive, the most expensive step first"`
 	Problem     *string         `json:"problem" doc:"why there is no plan"`
 	Explained   time.Time       `json:"explained" doc:"when"`
 	Plan        json.RawMessage `json:"plan" doc:"as EXPLAIN (FORMAT JSON) gives it; null when there is none"`

@@ -9,8 +9,8 @@ import (
 	"github.com/skyledger/skyledger/internal/store"
 )
 
-// Finding is one thing that is expensive about a plan, in words.
-type Finding struct {
+// PlanFinding is one thing that is expensive about a plan, in words.
+type PlanFinding struct {
 	Code     string `json:"code" enum:"seq_scan,filter_removes_most,sort_spills,nested_loop,bad_estimate,all_partitions,jit"`
 	Relation string `json:"relation" doc:"the table it is about; empty for none"`
 	Text     string `json:"text" doc:"what is expensive, and why"`
@@ -51,15 +51,15 @@ func (t tables) rows(n *node) float64 {
 }
 
 // findings says what is expensive about a plan, the most expensive step first.
-func findings(plan *explained, catalogue *store.Catalogue) []Finding {
+func findings(plan *explained, catalogue *store.Catalogue) []PlanFinding {
 	known := tablesOf(catalogue)
 	type costed struct {
-		Finding
+		PlanFinding
 		cost float64
 	}
 	var all []costed
 	plan.Plan.walk(func(n *node) {
-		for _, found := range []*Finding{
+		for _, found := range []*PlanFinding{
 			scanned(n, known), filtered(n), spilled(n, catalogue.WorkMemory), looped(n, plan.Plan.TotalCost),
 			misjudged(n), unpruned(n, catalogue, known),
 		} {
@@ -69,10 +69,10 @@ func findings(plan *explained, catalogue *store.Catalogue) []Finding {
 		}
 	})
 	slices.SortStableFunc(all, func(a, b costed) int { return int(math.Copysign(1, b.cost-a.cost)) })
-	list := []Finding{}
+	list := []PlanFinding{}
 	for _, one := range all {
-		if !slices.Contains(list, one.Finding) {
-			list = append(list, one.Finding)
+		if !slices.Contains(list, one.PlanFinding) {
+			list = append(list, one.PlanFinding)
 		}
 	}
 	if found := compiled(plan); found != nil {
@@ -84,7 +84,7 @@ func findings(plan *explained, catalogue *store.Catalogue) []Finding {
 func name(n *node) string { return n.Schema + "." + n.Relation }
 
 // scanned: a whole table is read.
-func scanned(n *node, known tables) *Finding {
+func scanned(n *node, known tables) *PlanFinding {
 	total := known.rows(n)
 	if n.Type != "Seq Scan" || !n.scans() || total < manyRows {
 		return nil
@@ -94,11 +94,11 @@ func scanned(n *node, known tables) *Finding {
 		text = fmt.Sprintf("Reads all of %s, about %s rows, to keep about %s of them: no index serves the condition %s.",
 			name(n), count(total), count(n.Rows), n.Filter)
 	}
-	return &Finding{"seq_scan", name(n), text}
+	return &PlanFinding{"seq_scan", name(n), text}
 }
 
 // filtered: most of what was read is thrown away. Only an execution tells.
-func filtered(n *node) *Finding {
+func filtered(n *node) *PlanFinding {
 	if n.Removed == nil || n.ActualRows == nil || n.Loops == nil {
 		return nil
 	}
@@ -106,30 +106,30 @@ func filtered(n *node) *Finding {
 	if removed < manyRows || kept > fewShare*(kept+removed) {
 		return nil
 	}
-	return &Finding{"filter_removes_most", relationOf(n),
+	return &PlanFinding{"filter_removes_most", relationOf(n),
 		fmt.Sprintf("%s read %s rows and threw %s of them away by the condition %s.", n.Type, count(kept+removed), count(removed), n.Filter)}
 }
 
 // spilled: a sort that goes to disk, seen or to be expected.
-func spilled(n *node, memory int64) *Finding {
+func spilled(n *node, memory int64) *PlanFinding {
 	if n.Type != "Sort" && n.Type != "Incremental Sort" {
 		return nil
 	}
 	key := strings.Join(n.SortKey, ", ")
 	if n.SortType == "Disk" && n.SortSpace != nil {
-		return &Finding{"sort_spills", "", fmt.Sprintf("The sort by %s wrote %s kB to disk: work_mem is %s.", key, count(*n.SortSpace), size(memory))}
+		return &PlanFinding{"sort_spills", "", fmt.Sprintf("The sort by %s wrote %s kB to disk: work_mem is %s.", key, count(*n.SortSpace), size(memory))}
 	}
 	// A row in a sort takes 24 bytes more than its columns (tuplesort's slot
 	// and the tuple's header).
 	if needed := n.Rows * (n.Width + 24); n.SortType == "" && n.Type == "Sort" && needed > float64(memory) {
-		return &Finding{"sort_spills", "", fmt.Sprintf("The sort by %s is of about %s rows and %s, more than work_mem (%s): it will go to disk.",
+		return &PlanFinding{"sort_spills", "", fmt.Sprintf("The sort by %s is of about %s rows and %s, more than work_mem (%s): it will go to disk.",
 			key, count(n.Rows), size(int64(needed)), size(memory))}
 	}
 	return nil
 }
 
 // looped: the inner side of a nested loop runs very often.
-func looped(n *node, whole float64) *Finding {
+func looped(n *node, whole float64) *PlanFinding {
 	if n.Type != "Nested Loop" || len(n.Plans) < 2 {
 		return nil
 	}
@@ -145,11 +145,11 @@ func looped(n *node, whole float64) *Finding {
 	if r := relationOf(inner); r != "" {
 		what += " of " + r
 	}
-	return &Finding{"nested_loop", relationOf(inner), fmt.Sprintf("The nested loop runs its inner side (%s) about %s times.", what, count(times))}
+	return &PlanFinding{"nested_loop", relationOf(inner), fmt.Sprintf("The nested loop runs its inner side (%s) about %s times.", what, count(times))}
 }
 
 // misjudged: the planner expected other numbers of rows.
-func misjudged(n *node) *Finding {
+func misjudged(n *node) *PlanFinding {
 	if n.ActualRows == nil || n.Loops == nil || *n.Loops == 0 {
 		return nil
 	}
@@ -157,13 +157,13 @@ func misjudged(n *node) *Finding {
 	if more < badRows || more < badFactor*fewer {
 		return nil
 	}
-	return &Finding{"bad_estimate", relationOf(n), fmt.Sprintf("%s was expected to give %s rows and gave %s: the statistics are stale, or the columns depend on each other.",
+	return &PlanFinding{"bad_estimate", relationOf(n), fmt.Sprintf("%s was expected to give %s rows and gave %s: the statistics are stale, or the columns depend on each other.",
 		n.Type, count(n.Rows), count(*n.ActualRows))}
 }
 
 // unpruned: every partition is read, and nothing in the conditions could have
 // chosen among them, now or when the values are known.
-func unpruned(n *node, catalogue *store.Catalogue, known tables) *Finding {
+func unpruned(n *node, catalogue *store.Catalogue, known tables) *PlanFinding {
 	if n.Type != "Append" && n.Type != "Merge Append" {
 		return nil
 	}
@@ -185,7 +185,7 @@ func unpruned(n *node, catalogue *store.Catalogue, known tables) *Finding {
 			}
 		}
 		if read > 1 && read == whole.Partitions && !chosen {
-			return &Finding{"all_partitions", whole.Schema + "." + whole.Name,
+			return &PlanFinding{"all_partitions", whole.Schema + "." + whole.Name,
 				fmt.Sprintf("Reads all %d partitions of %s.%s: no condition on %s chooses among them.", read, whole.Schema, whole.Name, strings.Join(whole.Key, ", "))}
 		}
 	}
@@ -193,16 +193,16 @@ func unpruned(n *node, catalogue *store.Catalogue, known tables) *Finding {
 }
 
 // compiled: just-in-time compilation takes more than it saves.
-func compiled(plan *explained) *Finding {
+func compiled(plan *explained) *PlanFinding {
 	switch {
 	case plan.JIT == nil:
 		return nil
 	case plan.JIT.Timing == nil:
-		return &Finding{"jit", "", fmt.Sprintf("PostgreSQL compiles %s functions each time before it begins (jit is on, and the plan is above jit_above_cost).", count(plan.JIT.Functions))}
+		return &PlanFinding{"jit", "", fmt.Sprintf("PostgreSQL compiles %s functions each time before it begins (jit is on, and the plan is above jit_above_cost).", count(plan.JIT.Functions))}
 	case plan.ExecutionTime == nil || plan.JIT.Timing.Total < jitShareOfMS**plan.ExecutionTime:
 		return nil
 	default:
-		return &Finding{"jit", "", fmt.Sprintf("Compiling took %.1f of %.1f ms: jit costs more here than it saves.", plan.JIT.Timing.Total, *plan.ExecutionTime)}
+		return &PlanFinding{"jit", "", fmt.Sprintf("Compiling took %.1f of %.1f ms: jit costs more here than it saves.", plan.JIT.Timing.Total, *plan.ExecutionTime)}
 	}
 }
 

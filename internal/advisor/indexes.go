@@ -30,7 +30,7 @@ type IndexAdvice struct {
 	Index       *string    `json:"index" doc:"its name; null for one that is not there"`
 	Columns     []string   `json:"columns" doc:"of the key, in order; an empty one is an expression"`
 	Definition  string     `json:"definition" doc:"the SQL that builds it"`
-	Action      *string    `json:"action" doc:"the SQL to run; null when there is nothing to do"`
+	Action      *string    `json:"action" doc:"the SQL to run; null when there is nothing to do, or not yet"`
 	Reason      string     `json:"reason" doc:"why, with the figures"`
 	Bytes       *int64     `json:"bytes" doc:"size; estimated for one that is not there, too high where many keys are equal, which PostgreSQL keeps together"`
 	BloatBytes  *int64     `json:"bloat_bytes" doc:"more than its entries need, estimated; null when unknown"`
@@ -38,7 +38,7 @@ type IndexAdvice struct {
 	LastScan    *time.Time `json:"last_scan" doc:"null when never or unknown; PostgreSQL 16 and later know"`
 	Writes      *int64     `json:"writes" doc:"entries that the table's writes cost each of its indexes since counters_since"`
 	WritesPerH  *float64   `json:"writes_per_hour" doc:"the same an hour; null when it is unknown since when"`
-	Method      *string    `json:"method" enum:"hypopg,scratch_copy" doc:"how it was tried: as a hypothetical index, or built on a copy of some rows; null for one that is there"`
+	Method      *string    `json:"method" doc:"how it was tried: hypopg as a hypothetical index, scratch_copy built on a copy of some rows; null for one that is there"`
 	Tested      *time.Time `json:"tested" doc:"when it was tried"`
 	CostBefore  *float64   `json:"cost_before" doc:"planner's cost of the statement it helps most"`
 	CostAfter   *float64   `json:"cost_after"`
@@ -129,6 +129,10 @@ func there(catalogue *store.Catalogue, now time.Time) []IndexAdvice {
 			Action: &drop, Reason: reason, Bytes: &index.Bytes, BloatBytes: index.BloatBytes, Scans: &index.Scans, LastScan: utc(index.LastScan),
 			EvidenceFor: []Evidence{},
 		}
+		if verdict == Unused && !watched(catalogue, now) {
+			advice.Action = nil
+			advice.Reason += " That is not long enough to drop it: some things are done once a week."
+		}
 		if table := known[[2]string{index.Schema, index.Table}]; table != nil {
 			writes := table.Inserted + table.Updated - table.HotUpdated
 			advice.Writes, advice.WritesPerH = &writes, perHour(&writes, since(catalogue), now)
@@ -167,6 +171,20 @@ func verdictOn(index *store.IndexState, catalogue *store.Catalogue) (verdict, re
 		return Bloated, fmt.Sprintf("About %s of its %s hold nothing.", size(*b), size(index.Bytes))
 	}
 	return "", ""
+}
+
+// longEnough is how long an index must go unread before anybody should drop it.
+const longEnough = 8 * 24 * time.Hour
+
+// watched reports whether the counters are known to have run for longEnough.
+// They survive a restart of the server, so that where nobody knows when they
+// began they are at least as old as its last start.
+func watched(catalogue *store.Catalogue, now time.Time) bool {
+	began := catalogue.ServerStarted
+	if catalogue.StatsReset != nil {
+		began = *catalogue.StatsReset
+	}
+	return now.Sub(began) >= longEnough
 }
 
 // counted says how long scans have been counted.

@@ -92,8 +92,6 @@ func (p *planner) explain(ctx context.Context, text string) (Explained, error) {
 				return err
 			}
 		}
-		// EXPLAIN takes its options and its statement as they are written, so
-		// the simple protocol: the other would ask for the parameters' values.
 		found.Plan, err = planOf(ctx, tx, options, text)
 		return err
 	})
@@ -103,17 +101,19 @@ func (p *planner) explain(ctx context.Context, text string) (Explained, error) {
 	return found, err
 }
 
+// planOf sends the statement as it is written, by the simple protocol: the other
+// would ask for values of the parameters. The caller has made sure that it is
+// one statement.
 func planOf(ctx context.Context, tx pgx.Tx, options, text string) (json.RawMessage, error) {
-	rows, err := tx.Query(ctx, `EXPLAIN (`+options+`) `+text, pgx.QueryExecModeSimpleProtocol)
+	results, err := tx.Conn().PgConn().Exec(ctx, `EXPLAIN (`+options+`) `+text).ReadAll()
 	if err != nil {
 		return nil, err
 	}
-	raw, err := pgx.CollectExactlyOneRow(rows, pgx.RowTo[string])
-	if err != nil {
-		return nil, err
+	if len(results) != 1 || len(results[0].Rows) != 1 {
+		return nil, fmt.Errorf("EXPLAIN gave %d results", len(results))
 	}
 	var plans []json.RawMessage
-	if err := json.Unmarshal([]byte(raw), &plans); err != nil || len(plans) != 1 {
+	if err := json.Unmarshal(results[0].Rows[0][0], &plans); err != nil || len(plans) != 1 {
 		return nil, fmt.Errorf("%d plans: %w", len(plans), err)
 	}
 	return plans[0], nil
