@@ -65,6 +65,7 @@ type Deps struct {
 
 	Resources   Resources   // what the functions use
 	Maintenance Maintenance // what the database needs
+	Advice      Advice      // what statements cost and what would help
 }
 
 // Group registers the operations of one function.

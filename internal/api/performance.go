@@ -99,6 +99,7 @@ type MetricsKeys struct {
 func Performance(s *service) {
 	s.usage()
 	s.optimize()
+	s.advice()
 }
 
 func (s *service) usage() {

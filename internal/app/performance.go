@@ -27,9 +27,8 @@ func APIPerformance(ctx context.Context, runtime *Runtime) (lambda.Handler, erro
 	if err != nil {
 		return nil, err
 	}
-	return runtime.serve(ctx, "api-performance", api.Deps{
-		Resources: monitor, Maintenance: advisor.New(database, time.Now, runtime.Logger),
-	})
+	advice := advisor.New(database, time.Now, runtime.Logger)
+	return runtime.serve(ctx, "api-performance", api.Deps{Resources: monitor, Maintenance: advice, Advice: advice})
 }
 
 // pinging measures an empty round trip to the cache, with the patience that a

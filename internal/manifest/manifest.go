@@ -182,6 +182,10 @@ func Functions() []Function {
 			Trigger: Trigger{Routes: []Route{
 				get("/api/performance/metrics", "what the functions, their process and its machine use"),
 				get("/api/performance/history", "the functions' figures by the hour"),
+				get("/api/performance/slow-queries", "the statements that took most time"),
+				get("/api/performance/plans", "how PostgreSQL goes about them, and what is expensive"),
+				get("/api/performance/indexes", "indexes to build, with the evidence, and those nobody needs"),
+				get("/api/performance/database", "the database's own figures by the hour"),
 				get("/api/performance/optimize", "what an optimisation would do"),
 				{Method: "POST", Path: "/api/performance/optimize", Purpose: "release memory and connections, and maintain the database"},
 			}},
