@@ -16,6 +16,7 @@ import (
 	"github.com/skyledger/skyledger/internal/fault"
 	"github.com/skyledger/skyledger/internal/live"
 	"github.com/skyledger/skyledger/internal/rawlog"
+	"github.com/skyledger/skyledger/internal/route"
 	"github.com/skyledger/skyledger/internal/store"
 	"github.com/skyledger/skyledger/internal/telemetry"
 )
@@ -48,6 +49,7 @@ type Deps struct {
 	Cache    CacheServer
 	SQL      Statements
 	Log      Records
+	Atlas    Atlas
 	Places   Places   // nil: region and fir answer that there is no reference data
 	Gate     Gate     // nil: everybody may everything
 	Origins  []string // of web pages that may use the API, lower case; nil: all may read
@@ -77,6 +79,7 @@ func Groups() map[string]Group {
 		"api-status":      Status,
 		"api-atc":         ATC,
 		"api-flights":     Flights,
+		"api-airports":    Airports,
 		"api-database":    DatabaseGroup,
 		"api-performance": Performance,
 	}
@@ -86,7 +89,7 @@ func Groups() map[string]Group {
 type service struct {
 	Deps
 	api        huma.API
-	mux        *http.ServeMux
+	mux        *route.Table
 	group      string                   // being registered
 	operations map[string]Operation     // by method and path
 	parameters map[string][]*huma.Param // of the query, likewise
@@ -105,7 +108,7 @@ func New(deps Deps, functions ...string) (http.Handler, error) {
 }
 
 func newService(deps Deps) *service {
-	mux := http.NewServeMux()
+	mux := &route.Table{}
 	return &service{
 		Deps: deps, api: humago.New(mux, configuration()), mux: mux,
 		operations: map[string]Operation{}, parameters: map[string][]*huma.Param{}, direct: map[string]bool{},

@@ -17,6 +17,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/skyledger/skyledger/internal/fault"
+	"github.com/skyledger/skyledger/internal/route"
 	"github.com/skyledger/skyledger/internal/telemetry"
 )
 
@@ -108,7 +109,7 @@ func takenAsKept(r *http.Request) bool {
 // unrouted answers what no operation takes: 405 where another method would be
 // taken, by this function or another one, else 404. A mux knows which, in its
 // own handler for such requests.
-func (s *service) unrouted(w http.ResponseWriter, r *http.Request, elsewhere func() (*http.ServeMux, error)) {
+func (s *service) unrouted(w http.ResponseWriter, r *http.Request, elsewhere func() (*route.Table, error)) {
 	problem := newProblem(r.Context(), http.StatusNotFound, string(fault.NotFound), "There is nothing at "+r.URL.Path+"; /api/docs says what there is.")
 	all, err := elsewhere()
 	if err != nil {
@@ -134,7 +135,7 @@ func (s *service) unrouted(w http.ResponseWriter, r *http.Request, elsewhere fun
 
 // everythingsMux knows the operations of all functions, to say of a request
 // whether its path or only its method is wrong.
-func everythingsMux() (*http.ServeMux, error) {
+func everythingsMux() (*route.Table, error) {
 	all, err := everything()
 	if err != nil {
 		return nil, err

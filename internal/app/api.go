@@ -26,6 +26,11 @@ func APIFlights(ctx context.Context, runtime *Runtime) (lambda.Handler, error) {
 	return answering(ctx, runtime, "api-flights")
 }
 
+// APIAirports builds the function that answers where airports and FIRs are.
+func APIAirports(ctx context.Context, runtime *Runtime) (lambda.Handler, error) {
+	return answering(ctx, runtime, "api-airports")
+}
+
 // answering builds the handler of a function's operations; more adds what only
 // that function has.
 func answering(ctx context.Context, runtime *Runtime, function string, more ...func(*api.Deps)) (lambda.Handler, error) {
@@ -46,7 +51,7 @@ func answering(ctx context.Context, runtime *Runtime, function string, more ...f
 		return nil, err
 	}
 	deps := api.Deps{
-		Live: reader, Cache: reader, Ledger: database, Database: database, Log: log, Places: places,
+		Live: reader, Cache: reader, Ledger: database, Database: database, Log: log, Places: places, Atlas: places,
 		Account: database, Health: database, Entries: log, System: runtime.system(ctx),
 	}
 	for _, add := range more {

@@ -196,6 +196,14 @@ func TestEveryFunctionAnswersItsEvent(t *testing.T) {
 		t.Errorf("reference stored %d runways of London", n)
 	}
 
+	var answered events.APIGatewayV2HTTPResponse
+	if err := json.Unmarshal(w.invoke(t, "api-airports", "api-airports"), &answered); err != nil {
+		t.Fatal(err)
+	}
+	if answered.StatusCode != http.StatusOK || !strings.Contains(answered.Body, `"airport_code":"EGLL","latitude":51.47`) {
+		t.Errorf("api-airports answered %d %.200s", answered.StatusCode, answered.Body)
+	}
+
 	pilots := w.count(t, `select count(*) from skyledger.pilot_session where online`)
 	for _, name := range []string{"api-status", "api-atc", "api-flights", "api-database", "api-performance"} {
 		var response events.APIGatewayV2HTTPResponse

@@ -15,6 +15,7 @@ func Builders() map[string]Build {
 		"api-status":      APIStatus,
 		"api-atc":         APIATC,
 		"api-flights":     APIFlights,
+		"api-airports":    APIAirports,
 		"api-database":    APIDatabase,
 		"api-performance": APIPerformance,
 	}

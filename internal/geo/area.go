@@ -53,7 +53,7 @@ func NewArea(shape MultiPolygon) (*Area, error) {
 			}
 			area.size += r.size
 			area.box.South, area.box.North = min(area.box.South, r.south), max(area.box.North, r.north)
-			spans = append(spans, span{Longitude(r.west), min(360, r.east-r.west)})
+			spans = append(spans, spanOf(r.west, r.east))
 		}
 		if len(rings) > 0 {
 			area.polygons = append(area.polygons, rings)

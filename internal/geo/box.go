@@ -2,6 +2,7 @@ package geo
 
 import (
 	"cmp"
+	"math"
 	"slices"
 )
 
@@ -60,20 +61,32 @@ func (b Box) halves() []Box {
 	return halves
 }
 
-// span is a stretch of longitudes; from is −180 … less than 180, length up to 360.
-type span struct{ from, length float64 }
+// span is a stretch of longitudes eastwards: from is −180 … less than 180, to at
+// most 360 more.
+type span struct{ from, to float64 }
+
+func spanOf(west, east float64) span {
+	home := Longitude(west)
+	turn := math.Round((west - home) / 360)
+	return span{home, min(home+360, east-360*turn)}
+}
 
 // around returns the narrowest stretch that covers all: the circle less its
 // widest gap.
 func around(spans []span) (west, east float64) {
 	slices.SortFunc(spans, func(a, b span) int { return cmp.Compare(a.from, b.from) })
-	reach := spans[0].from + spans[0].length // how far east the spans so far go
+	reach := spans[0].to // how far east the spans so far go
 	widest, west, east := -1.0, 0.0, 0.0
-	for _, s := range append(spans[1:], span{from: spans[0].from + 360}) {
-		if gap := s.from - reach; gap > widest {
-			widest, west, east = gap, s.from, reach
+	for i := 1; i <= len(spans); i++ {
+		next := spans[i%len(spans)]
+		begins := next.from
+		if i == len(spans) {
+			begins += 360
 		}
-		reach = max(reach, s.from+s.length)
+		if gap := begins - reach; gap > widest {
+			widest, west, east = gap, next.from, reach
+		}
+		reach = max(reach, next.to)
 	}
 	if widest <= 0 {
 		return -180, 180
@@ -81,5 +94,5 @@ func around(spans []span) (west, east float64) {
 	if east = Longitude(east); east == -180 {
 		east = 180
 	}
-	return Longitude(west), east
+	return west, east
 }

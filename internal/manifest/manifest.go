@@ -154,6 +154,20 @@ func Functions() []Function {
 			Uses: []Resource{Database, Cache, LogRead, SecretsRead},
 		},
 		{
+			Name:    "api-airports",
+			Purpose: "answers where airports and FIRs are",
+			Trigger: Trigger{Routes: []Route{
+				get("/api/airports", "airports of the world"),
+				get("/api/airports/region/{region}", "the airports of a region or an FIR"),
+				get("/api/airports/{airport_code}", "one airport with its runways"),
+				get("/api/airports/{airport_code}/coordinates", "where an airport is"),
+				get("/api/regions", "the regions that can be asked by"),
+				get("/api/firs", "flight information regions and their boundaries"),
+			}},
+			Memory: 512, Timeout: 10 * time.Second,
+			Uses: []Resource{Database, Cache, LogRead, SecretsRead},
+		},
+		{
 			Name:    "api-flights",
 			Purpose: "answers who flies where",
 			Trigger: Trigger{Routes: []Route{

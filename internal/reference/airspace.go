@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/skyledger/skyledger/internal/fault"
 	"github.com/skyledger/skyledger/internal/geo"
@@ -25,6 +26,9 @@ type Airspace struct {
 	owner      []int       // of the boundaries: the FIR
 	index      *geo.Index
 	airports   []store.SpyAirport // that are not pseudo, by ICAO
+
+	placing sync.Once
+	placed  []*FIR
 }
 
 // FIR is a flight information region, or a sector of one.
@@ -216,6 +220,18 @@ func (a *Airspace) At(lat, lon float64) (*FIR, bool) {
 		return nil, false
 	}
 	return &a.firs[a.owner[best]], true
+}
+
+// Airports returns the FIR of each of the world's airports, in their order; nil
+// where one lies in none. It is worked out once.
+func (a *Airspace) Airports(world *World) []*FIR {
+	a.placing.Do(func() {
+		a.placed = make([]*FIR, len(world.airports))
+		for i := range world.airports {
+			a.placed[i], _ = a.At(world.airports[i].Lat, world.airports[i].Lon)
+		}
+	})
+	return a.placed
 }
 
 // FIRs returns every FIR and sector, by id.

@@ -86,6 +86,7 @@ func readFeature(raw jsontext.Value) (store.Boundary, string) {
 	if err != nil {
 		return store.Boundary{}, "coordinates"
 	}
+	closeRings(boundary.Shape)
 	area, err := geo.NewArea(boundary.Shape)
 	if err != nil {
 		return store.Boundary{}, "no_area"
@@ -95,6 +96,17 @@ func readFeature(raw jsontext.Value) (store.Boundary, string) {
 	}
 	boundary.Box = area.Box()
 	return boundary, ""
+}
+
+// closeRings repeats the first point of a ring at its end, as GeoJSON wants it.
+func closeRings(shape geo.MultiPolygon) {
+	for _, polygon := range shape {
+		for i, ring := range polygon {
+			if n := len(ring); n > 0 && ring[0] != ring[n-1] {
+				polygon[i] = append(ring, ring[0])
+			}
+		}
+	}
 }
 
 // clean takes out what PostgreSQL's texts cannot hold.

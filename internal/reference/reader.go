@@ -39,7 +39,7 @@ type Reader struct {
 	mu      sync.Mutex
 	current *Airspace // nil while none was read
 	checked time.Time
-	failure error // of the last look, while current is nil
+	failure error // of the last look; nil when it went well
 }
 
 // NewReader returns a reader. It reads nothing yet.
@@ -55,6 +55,13 @@ const (
 
 // World returns the embedded part.
 func (r *Reader) World() (*World, error) { return r.world() }
+
+// Stale reports whether the last look failed: another version may be in force.
+func (r *Reader) Stale() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.failure != nil
+}
 
 // Airspace returns the version in force as far as it is known: while the
 // database is away the last one read. It is fault.Unavailable while there is

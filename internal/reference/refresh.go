@@ -261,10 +261,9 @@ func (r *Refresher) placeAirports(ctx context.Context, world *World, inForce sto
 		return 0, err
 	}
 	var rows []store.AirportFIR
-	for i := range world.airports {
-		a := &world.airports[i]
-		if fir, found := airspace.At(a.Lat, a.Lon); found {
-			rows = append(rows, store.AirportFIR{ICAO: a.ICAO, FIR: fir.ID})
+	for i, fir := range airspace.Airports(world) {
+		if fir != nil {
+			rows = append(rows, store.AirportFIR{ICAO: world.airports[i].ICAO, FIR: fir.ID})
 		}
 	}
 	return len(rows), r.Keeper.PutAirportFIRs(ctx, world.Hash(), version.Version, rows)

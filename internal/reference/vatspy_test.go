@@ -264,3 +264,15 @@ func FuzzParseBoundaries(f *testing.F) {
 		}
 	})
 }
+
+func TestOpenRingsAreClosed(t *testing.T) {
+	boundaries, _, err := ParseBoundaries([]byte(`{"type":"FeatureCollection","features":[
+		{"properties":{"id":"A"},"geometry":{"type":"MultiPolygon","coordinates":[[[[0,0],[1,0],[1,1]]]]}},
+		{"properties":{"id":"B"},"geometry":{"type":"MultiPolygon","coordinates":[[[[0,0],[1,0],[1,1],[0,0]]]]}}]}`))
+	if err != nil || len(boundaries) != 2 {
+		t.Fatalf("%v, %v", boundaries, err)
+	}
+	if diff := cmp.Diff(boundaries[1].Shape, boundaries[0].Shape); diff != "" {
+		t.Error(diff)
+	}
+}

@@ -14,6 +14,8 @@ import (
 
 	"github.com/aws/aws-lambda-go/events"
 	"go.uber.org/zap"
+
+	"github.com/skyledger/skyledger/internal/route"
 )
 
 // The bounds that AWS sets: API Gateway's on a request, Lambda's on an answer.
@@ -26,15 +28,15 @@ const (
 // version 2.0, sends them to the function whose route matches, and writes what
 // comes back.
 type Gateway struct {
-	mux    *http.ServeMux // routes of one method
-	any    *http.ServeMux // routes of every method that those leave over
+	mux    *route.Table // routes of one method
+	any    *route.Table // routes of every method that those leave over
 	clock  *Clock
 	logger *zap.Logger
 }
 
 // NewGateway returns a gateway without routes.
 func NewGateway(clock *Clock, logger *zap.Logger) *Gateway {
-	return &Gateway{mux: http.NewServeMux(), any: http.NewServeMux(), clock: clock, logger: logger}
+	return &Gateway{mux: &route.Table{}, any: &route.Table{}, clock: clock, logger: logger}
 }
 
 // Route sends a method and path (API Gateway's syntax: /a/{b}, /a/{rest+}) to a
