@@ -144,8 +144,8 @@ func (r *airportRows) of(world *reference.World, airspace *reference.Airspace) [
 
 func airportRow(world *reference.World, a *reference.Airport) AirportRow {
 	row := AirportRow{
-		ICAO: a.ICAO, IATA: textOrNull(&a.IATA), Name: a.Name, City: textOrNull(&a.City), Country: a.Country, Region: textOrNull(&a.Region),
-		Lat: a.Lat, Lon: a.Lon, ElevationFt: a.ElevationFt, TZ: textOrNull(&a.TZ),
+		ICAO: a.ICAO, IATA: textOrNull(a.IATA), Name: a.Name, City: textOrNull(a.City), Country: a.Country, Region: textOrNull(a.Region),
+		Lat: a.Lat, Lon: a.Lon, ElevationFt: a.ElevationFt, TZ: textOrNull(a.TZ),
 	}
 	longest := 0
 	for _, runway := range world.RunwaysOf(a) {
@@ -156,14 +156,6 @@ func airportRow(world *reference.World, a *reference.Airport) AirportRow {
 	}
 	row.LongestRunwayFt = positive(longest)
 	return row
-}
-
-// textOrNull is nil for an empty text.
-func textOrNull(text *string) *string {
-	if *text == "" {
-		return nil
-	}
-	return text
 }
 
 // positive is nil for 0, which stands for "not known".
@@ -321,7 +313,7 @@ func (s *service) airport(ctx context.Context, input *airportInput) (*AirportDet
 
 func runwayRow(r *reference.Runway) RunwayRow {
 	row := RunwayRow{
-		LengthFt: positive(r.LengthFt), WidthFt: positive(r.WidthFt), Surface: textOrNull(&r.Surface), Lighted: r.Lighted, Closed: r.Closed,
+		LengthFt: positive(r.LengthFt), WidthFt: positive(r.WidthFt), Surface: textOrNull(r.Surface), Lighted: r.Lighted, Closed: r.Closed,
 	}
 	for _, end := range []reference.RunwayEnd{r.Low, r.High} {
 		if end.Ident == "" {

@@ -114,7 +114,7 @@ func (s *service) firRows(ctx context.Context, input *firsInput) (Rows[FIRRow], 
 func firRow(fir *reference.FIR) FIRRow {
 	row := FIRRow{
 		ID: fir.ID, Name: fir.Name, CallsignPrefixes: slices.Clone(fir.Prefixes), Sector: fir.Sector, Oceanic: fir.Oceanic,
-		VATSIMRegion: textOrNull(&fir.Region), Division: textOrNull(&fir.Division), Airports: fir.Airports, shape: fir.Shape,
+		VATSIMRegion: textOrNull(fir.Region), Division: textOrNull(fir.Division), Airports: fir.Airports, shape: fir.Shape,
 	}
 	if fir.Label != nil {
 		row.Lat, row.Lon = &fir.Label[1], &fir.Label[0]
