@@ -20,6 +20,7 @@ import (
 	"github.com/skyledger/skyledger/internal/app"
 	"github.com/skyledger/skyledger/internal/manifest"
 	"github.com/skyledger/skyledger/internal/provision/pgtest"
+	"github.com/skyledger/skyledger/internal/store"
 )
 
 // promise is a row of README's table of what endpoints answer while a part is
@@ -166,7 +167,11 @@ func TestDegraded(t *testing.T) {
 		t.Fatal("README has no table of what is answered while a part is away")
 	}
 	server := pgtest.Server(t)
-	d := newDeployment(t, onServer(databaseOn(t, server, "degraded")))
+	database := databaseOn(t, server, "degraded")
+	people, err := store.QueryURL(database, "of the tests")
+	must(t, err)
+	must(t, store.LetQueryRoleIn(t.Context(), database, people))
+	d := newDeployment(t, onServer(database), with(func(s *site) { s.QueryURL = people }))
 	d.record(0, 0, 30)
 
 	targets := examples(t)

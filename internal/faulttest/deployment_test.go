@@ -24,6 +24,7 @@ import (
 	"github.com/skyledger/skyledger/internal/feedserver/scripted"
 	"github.com/skyledger/skyledger/internal/live"
 	"github.com/skyledger/skyledger/internal/provision/redistest"
+	"github.com/skyledger/skyledger/internal/query/grammar"
 	"github.com/skyledger/skyledger/internal/vatsim"
 )
 
@@ -78,10 +79,10 @@ func (d *deployment) process() *app.Runtime {
 	d.t.Helper()
 	settings, err := config.Load([]string{
 		"SOURCE=" + source, "DATABASE_URL=" + d.site.DatabaseURL, "REDIS_URL=" + d.site.RedisURL, "LOG_URL=file://" + d.site.LogDir,
-		"FEED_STATUS_URL=" + d.site.StatusURL,
+		"FEED_STATUS_URL=" + d.site.StatusURL, "QUERY_DATABASE_URL=" + d.site.QueryURL, "RATE_LIMIT_ADDRESS=0",
 	})
 	must(d.t, err)
-	runtime := &app.Runtime{Config: settings, Logger: zap.NewNop(), Clock: d.clock.Now, Queue: noQueue{}, Memory: live.NewMemory()}
+	runtime := &app.Runtime{Config: settings, Logger: zap.NewNop(), Clock: d.clock.Now, Queue: noQueue{}, Memory: live.NewMemory(), Grammar: grammar.Parse}
 	*d.runtimes = append(*d.runtimes, runtime)
 	return runtime
 }

@@ -20,6 +20,7 @@ import (
 // another process as JSON.
 type site struct {
 	DatabaseURL, StatusURL, LogDir, RedisURL string
+	QueryURL                                 string // as the role of people's SQL; may be empty
 
 	Timeout, Stall   time.Duration // of a fetch
 	Attempts         int           // of a fetch
