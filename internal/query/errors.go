@@ -43,7 +43,7 @@ func placed(err error, text, prefix string) error {
 	}
 	refusal := &Refusal{Code: "sql_" + answered.Code, Why: sentence(answered.Message), Allowed: sentence(answered.Hint)}
 	if position := int(answered.Position) - utf8.RuneCountInString(prefix); position > 0 {
-		refusal.atCharacter(text, position)
+		refusal = refusal.atCharacter(text, position)
 	}
 	return &located{answered: answered, refusal: refusal}
 }

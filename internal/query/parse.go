@@ -69,7 +69,7 @@ func (p Parser) tree(text string) (string, error) {
 	refusal := &Refusal{Code: "syntax", Why: sentence(err.Error())}
 	var spot interface{ Character() int }
 	if errors.As(err, &spot) {
-		refusal.atCharacter(text, spot.Character())
+		refusal = refusal.atCharacter(text, spot.Character())
 	}
 	return "", refusal
 }

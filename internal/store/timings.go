@@ -111,7 +111,7 @@ func (t *timings) TraceCopyFromStart(ctx context.Context, conn *pgx.Conn, data p
 
 // TraceCopyFromEnd implements pgx.CopyFromTracer.
 func (t *timings) TraceCopyFromEnd(ctx context.Context, conn *pgx.Conn, data pgx.TraceCopyFromEndData) {
-	t.TraceQueryEnd(ctx, conn, pgx.TraceQueryEndData{CommandTag: data.CommandTag, Err: data.Err})
+	t.TraceQueryEnd(ctx, conn, pgx.TraceQueryEndData(data))
 }
 
 // note counts a call. It is on the way of every statement: a text that was seen
