@@ -12,6 +12,8 @@ import (
 	"regexp"
 	"testing"
 	"time"
+
+	"github.com/skyledger/skyledger/internal/reference/referencetest"
 )
 
 // TestSchema holds the running API against its own description: schemathesis
@@ -43,7 +45,7 @@ func serve(t *testing.T) (address string) {
 	ctx, cancel := context.WithCancel(t.Context())
 	read, write := io.Pipe()
 	done := make(chan int, 1)
-	arguments := []string{"--source", "simulated:200", "--data", t.TempDir(), "--listen", "127.0.0.1:0"}
+	arguments := []string{"--source", "simulated:200", "--data", t.TempDir(), "--listen", "127.0.0.1:0", "--reference", referencetest.Dir(t)}
 	if err := os.Chmod(arguments[3], 0o755); err != nil {
 		t.Fatal(err)
 	}

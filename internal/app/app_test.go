@@ -26,6 +26,7 @@ import (
 	"github.com/skyledger/skyledger/internal/provision/pgtest"
 	"github.com/skyledger/skyledger/internal/provision/redistest"
 	"github.com/skyledger/skyledger/internal/query/grammar"
+	"github.com/skyledger/skyledger/internal/reference/referencetest"
 	"github.com/skyledger/skyledger/internal/simulator"
 	"github.com/skyledger/skyledger/internal/store"
 )
@@ -84,7 +85,7 @@ func newWorldOn(t *testing.T, database, redis string) *world {
 	settings, err := config.Load([]string{
 		"QUERY_DATABASE_URL=" + people,
 		"SOURCE=simulated", "FEED_STATUS_URL=" + feed.StatusURL(), "DATABASE_URL=" + w.url,
-		"REDIS_URL=" + redis, "LOG_URL=file://" + t.TempDir(), "REFERENCE_DIR=" + madeReference(t),
+		"REDIS_URL=" + redis, "LOG_URL=file://" + t.TempDir(), "REFERENCE_DIR=" + referencetest.Dir(t),
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -99,23 +100,6 @@ func newWorldOn(t *testing.T, database, redis string) *world {
 		}
 	})
 	return w
-}
-
-// madeReference is a folder with VAT-Spy's files of a made-up part of the world:
-// an FIR around London.
-func madeReference(t *testing.T) string {
-	t.Helper()
-	dir := t.TempDir()
-	for name, content := range map[string]string{
-		"VATSpy.dat": "[Airports]\nEGLL|Heathrow|51.47|-0.46|LHR|EGTT|0\n[FIRs]\nEGTT|London|LON|EGTT\n[UIRs]\nEG|Britain|EGTT\n",
-		"Boundaries.geojson": `{"type":"FeatureCollection","features":[{"properties":{"id":"EGTT","oceanic":"0","label_lat":"52","label_lon":"0","region":"EMEA","division":"VATUK"},
-			"geometry":{"type":"MultiPolygon","coordinates":[[[[-5,50],[2,50],[2,55],[-5,55],[-5,50]]]]}}]}`,
-	} {
-		if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	return dir
 }
 
 func (w *world) build(t *testing.T, name string) lambda.Handler {

@@ -20,6 +20,7 @@ import (
 	"github.com/skyledger/skyledger/internal/app"
 	"github.com/skyledger/skyledger/internal/manifest"
 	"github.com/skyledger/skyledger/internal/provision/pgtest"
+	"github.com/skyledger/skyledger/internal/reference/referencetest"
 	"github.com/skyledger/skyledger/internal/store"
 )
 
@@ -124,6 +125,10 @@ func (r reply) keeps(word string) string {
 		if r.status != http.StatusOK || !r.stale() {
 			return "is not marked stale"
 		}
+	case "kept":
+		if r.status != http.StatusOK || strings.Contains(string(r.body), `"data":[]`) {
+			return "is not kept"
+		}
 	case "told":
 		if r.status != http.StatusOK || !json.Valid(r.body) {
 			return "does not tell"
@@ -171,8 +176,14 @@ func TestDegraded(t *testing.T) {
 	people, err := store.QueryURL(database, "of the tests")
 	must(t, err)
 	must(t, store.LetQueryRoleIn(t.Context(), database, people))
-	d := newDeployment(t, onServer(database), with(func(s *site) { s.QueryURL = people }))
+	d := newDeployment(t, onServer(database), with(func(s *site) {
+		s.QueryURL, s.ReferenceDir = people, referencetest.Dir(t)
+	}))
 	d.record(0, 0, 30)
+	for _, job := range []app.Build{app.Reference, app.Cleanup} { // what is told of was looked at
+		_, err := d.function(job).Invoke(t.Context(), []byte("{}"))
+		must(t, err)
+	}
 
 	targets := examples(t)
 	handlers := map[string]lambda.Handler{} // by path

@@ -80,6 +80,7 @@ func (d *deployment) process() *app.Runtime {
 	settings, err := config.Load([]string{
 		"SOURCE=" + source, "DATABASE_URL=" + d.site.DatabaseURL, "REDIS_URL=" + d.site.RedisURL, "LOG_URL=file://" + d.site.LogDir,
 		"FEED_STATUS_URL=" + d.site.StatusURL, "QUERY_DATABASE_URL=" + d.site.QueryURL, "RATE_LIMIT_ADDRESS=0",
+		"REFERENCE_DIR=" + d.site.ReferenceDir,
 	})
 	must(d.t, err)
 	runtime := &app.Runtime{Config: settings, Logger: zap.NewNop(), Clock: d.clock.Now, Queue: noQueue{}, Memory: live.NewMemory(), Grammar: grammar.Parse}

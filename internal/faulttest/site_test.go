@@ -21,6 +21,7 @@ import (
 type site struct {
 	DatabaseURL, StatusURL, LogDir, RedisURL string
 	QueryURL                                 string // as the role of people's SQL; may be empty
+	ReferenceDir                             string // VAT-Spy's files; may be empty
 
 	Timeout, Stall   time.Duration // of a fetch
 	Attempts         int           // of a fetch
