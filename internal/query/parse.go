@@ -34,6 +34,9 @@ func (p Parser) parse(text string) (object, error) {
 	case strings.IndexByte(text, 0) >= 0:
 		// The grammar would stop reading here, and PostgreSQL would not.
 		return nil, (&Refusal{Code: "encoding", Why: "The statement has a NUL character."}).at(text, strings.IndexByte(text, 0))
+	case weight(text) > heaviest:
+		return nil, &Refusal{Code: "too_deep", Why: "The statement is nested too deeply, or has too many operators, joins or SELECTs in a row.",
+			Allowed: "Long lists belong in IN (…) or = ANY (ARRAY[…])."}
 	}
 	tree, err := p.tree(text)
 	if err != nil {

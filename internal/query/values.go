@@ -121,7 +121,7 @@ func (k kind) written(wire []byte) []byte {
 		value := jsontext.Value(bytes.Clone(wire))
 		// What json allows and we do not (a key twice, a lone surrogate) is
 		// told as text.
-		if value.Compact() != nil {
+		if !value.IsValid() || value.Compact() != nil {
 			return appendText(nil, string(wire))
 		}
 		return value

@@ -2,6 +2,7 @@ package query
 
 import (
 	"context"
+	"errors"
 	"testing"
 	"time"
 
@@ -115,4 +116,13 @@ func expectRefusal(t testing.TB, err error, reason string) {
 func longAgo() func() time.Time {
 	now := time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)
 	return func() time.Time { now = now.Add(time.Hour); return now }
+}
+
+func refusalIn(t testing.TB, err error) *Refusal {
+	t.Helper()
+	var refusal *Refusal
+	if !errors.As(err, &refusal) {
+		t.Fatalf("%v is no refusal", err)
+	}
+	return refusal
 }

@@ -80,21 +80,18 @@ func (a *Answer) WriteTable(w io.Writer) error {
 	}
 	buffered := bufio.NewWriter(w)
 	for i, line := range lines {
+		var written strings.Builder
 		for n, text := range line {
 			space := strings.Repeat(" ", widths[n]-utf8.RuneCountInString(text))
-			right := a.Columns[n].JSON == "number"
-			switch last := n == len(line)-1; {
-			case right:
-				text = space + text
-			case !last:
-				text += space
-			}
 			if n > 0 {
-				text = "  " + text
+				written.WriteString("  ")
 			}
-			fmt.Fprint(buffered, text)
+			if a.Columns[n].JSON == "number" {
+				text, space = space, text
+			}
+			written.WriteString(text + space)
 		}
-		fmt.Fprintln(buffered)
+		fmt.Fprintln(buffered, strings.TrimRight(written.String(), " "))
 		if i == 0 {
 			fmt.Fprintln(buffered, strings.Repeat("-", total(widths)))
 		}

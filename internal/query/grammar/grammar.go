@@ -3,6 +3,7 @@ package grammar
 import (
 	"errors"
 	"fmt"
+	"sync"
 
 	"github.com/wasilibs/go-pgquery/parser"
 )
@@ -22,11 +23,18 @@ func (e *Error) Character() int { return e.character }
 
 var ErrTooLarge = errors.New("the statement is too large or nested too deeply for the parser")
 
+// one is held while the parser works: the library makes another one, of 260 MB
+// as well, for each that is wanted at the same time. It is the only state here,
+// and the library's own is no less global.
+var one sync.Mutex
+
 // Parse returns the statements of the text as libpg_query's JSON. It may be
 // called from several goroutines at once.
 func Parse(text string) (tree string, err error) {
-	// The library panics where the parser ran out of its own memory; that is
-	// the statement's doing, and the next one gets a parser of its own.
+	one.Lock()
+	defer one.Unlock()
+	// The library panics where the parser ran out of its own stack.
+	// internal/query weighs statements, so that it does not come to that.
 	defer func() {
 		if cause := recover(); cause != nil {
 			tree, err = "", fmt.Errorf("%w: %v", ErrTooLarge, cause)
