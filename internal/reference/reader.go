@@ -49,7 +49,7 @@ func NewReader(options ReaderOptions) *Reader {
 
 const (
 	lookEvery  = time.Minute
-	retryAfter = 5 * time.Second // after a look that failed
+	retryAfter = 5 * time.Second // after a look that failed or found nothing
 	lookWithin = 10 * time.Second
 )
 
@@ -119,8 +119,8 @@ func (r *Reader) look(ctx context.Context) {
 	case err != nil:
 		r.looked(current, err, retryAfter)
 		return
-	case version.Version == 0:
-		r.looked(nil, nil, lookEvery)
+	case version.Version == 0: // on a fresh installation they come any moment
+		r.looked(nil, nil, retryAfter)
 		return
 	case current != nil && current.Version.Version == version.Version:
 		r.looked(current, nil, lookEvery)

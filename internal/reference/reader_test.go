@@ -82,6 +82,19 @@ func TestReaderLooksOnceAMinute(t *testing.T) {
 	expect(3, 5, 3)
 }
 
+func TestFIRsThatComeLaterAreFoundSoon(t *testing.T) {
+	s := &shelf{content: madeContent(t)}
+	reader, now := newReader(s)
+	if _, err := reader.Airspace(t.Context()); !fault.Is(err, fault.Unavailable) {
+		t.Fatalf("%v", err)
+	}
+	s.set(1, nil)
+	*now = now.Add(6 * time.Second)
+	if airspace, err := reader.Airspace(t.Context()); err != nil || airspace.Version.Version != 1 {
+		t.Errorf("%v", err)
+	}
+}
+
 func TestReadersSideBySideLookOnce(t *testing.T) {
 	s := &shelf{content: madeContent(t), version: 1, hold: make(chan struct{})}
 	reader, _ := newReader(s)
