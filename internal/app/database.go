@@ -22,14 +22,17 @@ func APIDatabase(ctx context.Context, runtime *Runtime) (lambda.Handler, error) 
 	return answering(ctx, runtime, "api-database", func(deps *api.Deps) { deps.SQL = sandbox })
 }
 
-// WithGrammar gives a function the grammar of SQL, warm, before it is built:
-// while Lambda starts it, and not while somebody waits.
+// WithGrammar gives a function the grammar of SQL and has it made ready beside
+// everything else: that takes seconds, which the first statement waits for, and
+// nobody who asks only what SQL may read.
 func WithGrammar(parser query.Parser, warm func() error, build Build) Build {
 	return func(ctx context.Context, runtime *Runtime) (lambda.Handler, error) {
-		if err := warm(); err != nil {
-			return nil, fault.E("app.WithGrammar", fault.Internal, "grammar", err)
-		}
 		runtime.Grammar = parser
+		go func() {
+			if err := warm(); err != nil {
+				runtime.Logger.Error("the grammar of SQL is not ready", zap.Error(err))
+			}
+		}()
 		return build(ctx, runtime)
 	}
 }
