@@ -64,7 +64,7 @@ func (a *Advisor) SlowQueries(ctx context.Context, source string) (SlowQueries, 
 	if !chosen.Available {
 		return found, nil
 	}
-	found.Source, found.Since, found.TotalMS, found.Calls = source, chosen.Since, chosen.TotalMS, chosen.Calls
+	found.Source, found.Since, found.TotalMS, found.Calls = source, chosen.Since, rounded(chosen.TotalMS), chosen.Calls
 	for i := range chosen.Statements {
 		found.Statements = append(found.Statements, slowQuery(&chosen.Statements[i], source, chosen.TotalMS))
 	}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"go.uber.org/zap"
@@ -131,6 +132,9 @@ func (l *look) explain(ctx context.Context, now time.Time) error {
 			MeanMS: one.TotalMS / float64(max(1, one.Calls)), TotalMS: one.TotalMS,
 			Explained: now, Method: found.Method, Executed: found.Executed, Findings: []byte("[]"),
 		}
+		if found.Refused != "" && asksCatalogue(one.Shape) {
+			continue
+		}
 		if found.Refused != "" {
 			row.Problem = &found.Refused
 			l.plans = append(l.plans, row)
@@ -151,6 +155,12 @@ func (l *look) explain(ctx context.Context, now time.Time) error {
 		l.plans = append(l.plans, row)
 	}
 	return nil
+}
+
+// asksCatalogue reports whether a statement without a plan is about PostgreSQL
+// itself, as the advisor's own are.
+func asksCatalogue(shape string) bool {
+	return strings.Contains(shape, "pg_stat_") || strings.Contains(shape, "pg_class") || strings.Contains(shape, "pg_proc")
 }
 
 // advise tries the indexes that the plans ask for.

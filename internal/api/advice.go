@@ -66,17 +66,17 @@ func (s *service) advice() {
 		Path: "/api/performance/slow-queries", Summary: "The statements that took most time",
 		Description: "By total time; sort=-mean_ms has those first that are slow each time. No value of anybody's statement is shown.",
 		Example:     "/api/performance/slow-queries?fields=query,calls,total_ms,mean_ms,share&limit=5", Keep: -1,
-	}, List[advisor.SlowQuery]{Key: "slow_queries", ID: "fingerprint", Keys: SlowQueryKeys{}, Timestamp: true}, s.slowQueries)
+	}, List[advisor.SlowQuery]{Key: "slow_queries", Keys: SlowQueryKeys{}, Timestamp: true}, s.slowQueries)
 	list(s, Operation{
 		Path: "/api/performance/plans", Summary: "How PostgreSQL goes about them, and what is expensive about it",
 		Description: "Plans are made once an hour, without values; nothing is executed for an answer.",
 		Example:     "/api/performance/plans?fields=query,cost,findings&limit=5", Keep: -1,
-	}, List[advisor.QueryPlan]{Key: "plans", ID: "fingerprint", Keys: PlanKeys{}, Timestamp: true}, s.plans)
+	}, List[advisor.QueryPlan]{Key: "plans", Keys: PlanKeys{}, Timestamp: true}, s.plans)
 	list(s, Operation{
 		Path: "/api/performance/indexes", Summary: "Indexes to build, with the evidence, and those that nobody needs",
 		Description: "Indexes are tried once an hour, as hypothetical ones where hypopg is installed and else on a copy of some rows; nothing is built for an answer.",
 		Example:     "/api/performance/indexes?fields=verdict,table,columns,reason,action&limit=10", Keep: -1,
-	}, List[advisor.IndexAdvice]{Key: "indexes", ID: "definition", Keys: IndexKeys{}, Timestamp: true}, s.indexes)
+	}, List[advisor.IndexAdvice]{Key: "indexes", Keys: IndexKeys{}, Timestamp: true}, s.indexes)
 	list(s, Operation{
 		Path: "/api/performance/database", Summary: "The database's own figures by the hour, and its tables now",
 		Example: "/api/performance/database?hours=48&fields=time,cache_hit_rate,dead_rows", Keep: -1,
