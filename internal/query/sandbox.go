@@ -15,6 +15,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/skyledger/skyledger/internal/fault"
+	"github.com/skyledger/skyledger/internal/store"
 )
 
 // Sandbox runs people's statements on connections of its own. Its methods may
@@ -22,7 +23,7 @@ import (
 type Sandbox struct {
 	options    Options
 	pool       *pgxpool.Pool
-	secret     secret
+	secret     *store.Password
 	slots      chan struct{}
 	catalogues catalogues
 }
@@ -72,7 +73,7 @@ func Open(options Options) (*Sandbox, error) {
 	}
 	s := &Sandbox{
 		options: options, slots: make(chan struct{}, options.Running),
-		secret: secret{read: options.Password}, catalogues: catalogues{clock: options.Clock},
+		secret: store.NewPassword(options.Password), catalogues: catalogues{clock: options.Clock},
 	}
 	if options.URL == "" {
 		return s, nil
@@ -95,7 +96,7 @@ func Open(options Options) (*Sandbox, error) {
 	}
 	config.MaxConns = int32(options.Running)
 	config.MinConns = 0
-	config.BeforeConnect = s.secret.apply
+	config.BeforeConnect = s.secret.Apply
 	if s.pool, err = pgxpool.NewWithConfig(context.Background(), config); err != nil {
 		return nil, fault.E(op, fault.Internal, "pool", err)
 	}
@@ -188,7 +189,7 @@ func (s *Sandbox) turn(ctx context.Context) (func(), error) {
 // login where the password may have changed.
 func (s *Sandbox) connected(ctx context.Context, work func(conn *pgxpool.Conn) error) error {
 	conn, err := s.pool.Acquire(ctx)
-	if err != nil && sqlstate(err) == stateLoginRefused && s.secret.forget() {
+	if err != nil && sqlstate(err) == stateLoginRefused && s.secret.Forget() {
 		conn, err = s.pool.Acquire(ctx)
 	}
 	if err != nil {

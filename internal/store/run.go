@@ -22,7 +22,7 @@ func (s *Store) use(ctx context.Context, op string, work func(ctx context.Contex
 	refreshed := false
 	return s.policy.Do(ctx, func(ctx context.Context) error {
 		err := s.once(ctx, work)
-		if sqlstate(err) == stateLoginRefused && !refreshed && s.secret.forget() {
+		if sqlstate(err) == stateLoginRefused && !refreshed && s.secret.Forget() {
 			refreshed = true
 			// Mended here or not, somebody should know that a secret was refused.
 			s.options.Faults.Note(ctx, classify(op, err))

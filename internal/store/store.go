@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"sync"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -20,7 +19,7 @@ import (
 type Store struct {
 	pool    *pgxpool.Pool
 	options Options
-	secret  secret
+	secret  *Password
 	policy  *fault.Policy
 	saver   *saver // nil where statements are not timed
 }
@@ -75,7 +74,7 @@ func Open(ctx context.Context, options Options) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Store{options: options, secret: secret{read: options.Password}, policy: options.Faults.Policy(fault.PostgresPolicy(repeatable))}
+	s := &Store{options: options, secret: NewPassword(options.Password), policy: options.Faults.Policy(fault.PostgresPolicy(repeatable))}
 	connection := config.ConnConfig
 	// Describing a statement once per connection, without preparing it, leaves
 	// no state on the server: connections may go through a proxy.
@@ -90,7 +89,7 @@ func Open(ctx context.Context, options Options) (*Store, error) {
 		connection.Tracer = s.saver
 	}
 	config.MaxConns = options.MaxConns
-	config.BeforeConnect = s.secret.apply
+	config.BeforeConnect = s.secret.Apply
 	config.AfterConnect = func(ctx context.Context, conn *pgx.Conn) error {
 		registerTypes(conn.TypeMap())
 		return checkSchema(ctx, conn, latest, options.Source)
@@ -173,39 +172,4 @@ func registerTypes(types *pgtype.Map) {
 	utc := &pgtype.Type{Name: "timestamptz", OID: pgtype.TimestamptzOID, Codec: &pgtype.TimestamptzCodec{ScanLocation: time.UTC}}
 	types.RegisterType(utc)
 	types.RegisterType(&pgtype.Type{Name: "_timestamptz", OID: pgtype.TimestamptzArrayOID, Codec: &pgtype.ArrayCodec{ElementType: utc}})
-}
-
-// secret keeps the password between connections and reads it again when a
-// login was refused.
-type secret struct {
-	read func(ctx context.Context) (string, error)
-
-	mu       sync.Mutex
-	password string
-	known    bool
-}
-
-func (s *secret) apply(ctx context.Context, config *pgx.ConnConfig) error {
-	if s.read == nil {
-		return nil
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if !s.known {
-		password, err := s.read(ctx)
-		if err != nil {
-			return fault.E("store.Password", fault.Unavailable, "secret", err)
-		}
-		s.password, s.known = password, true
-	}
-	config.Password = s.password
-	return nil
-}
-
-// forget reports whether reading the password again may help.
-func (s *secret) forget() bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.known = false
-	return s.read != nil
 }
