@@ -6,6 +6,7 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-lambda-go/events"
 	"github.com/jackc/pgx/v5"
@@ -111,7 +112,7 @@ func TestMemoryAndPoolFollowTheFunction(t *testing.T) {
 			o := options(t, "api-status", append(test.settings, base...)...)
 			o.MemoryMB = test.memory
 			begin(t, o)
-			said := startedLine(t, o.Output.(*lines).String())
+			said := startedLine(t, o.Output.(*lines))
 			if said.Limit != test.limit || said.Pool != test.pool || said.InitMS < 0 {
 				t.Errorf("it says %+v", said)
 			}
@@ -126,14 +127,25 @@ type started struct {
 	InitMS float64 `json:"init_ms"`
 }
 
-func startedLine(t *testing.T, output string) started {
+// startedLine waits for the line: what a process writes may come after it has
+// asked for its first invocation.
+func startedLine(t *testing.T, output *lines) started {
 	t.Helper()
-	for line := range strings.Lines(output) {
-		var said started
-		if json.Unmarshal([]byte(line), &said) == nil && said.Msg == "started" {
-			return said
+	patience := time.NewTimer(30 * time.Second)
+	defer patience.Stop()
+	often := time.NewTicker(5 * time.Millisecond)
+	defer often.Stop()
+	for {
+		for line := range strings.Lines(output.String()) {
+			var said started
+			if json.Unmarshal([]byte(line), &said) == nil && said.Msg == "started" {
+				return said
+			}
+		}
+		select {
+		case <-patience.C:
+			t.Fatalf("it does not say that it started:\n%s", output.String())
+		case <-often.C:
 		}
 	}
-	t.Fatalf("it does not say that it started:\n%s", output)
-	return started{}
 }
