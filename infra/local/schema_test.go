@@ -28,8 +28,10 @@ func TestSchema(t *testing.T) {
 	address := serve(t)
 	command := exec.CommandContext(t.Context(), program, "run", "http://"+address+"/api/openapi.json",
 		"--max-examples", "40", "--workers", "1", "--seed", "1", "--checks", "all",
-		// A cursor is one that an answer gave, which no schema can say.
-		"--exclude-checks", "positive_data_acceptance",
+		// A cursor is one that an answer gave, which no schema can say; and on
+		// loopback, where this runs, queries are open without the key they need
+		// elsewhere.
+		"--exclude-checks", "positive_data_acceptance,ignored_auth",
 		// What changes something is tested where its effect can be looked at.
 		"--exclude-path", "/api/performance/optimize")
 	command.Stdout, command.Stderr = os.Stdout, os.Stderr

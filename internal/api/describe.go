@@ -83,6 +83,7 @@ func (t *table[T]) envelope(schemas huma.Registry, row *huma.Schema) *huma.Schem
 	answer := &huma.Schema{Type: huma.TypeObject, Properties: map[string]*huma.Schema{}}
 	if t.Keys != nil {
 		keys := huma.SchemaFromType(schemas, reflect.TypeOf(t.Keys))
+		markNullable(keys, reflect.TypeOf(t.Keys))
 		maps.Copy(answer.Properties, keys.Properties)
 		answer.Required = append(answer.Required, keys.Required...)
 	}
@@ -143,6 +144,32 @@ func noNulls(schemas map[string]*huma.Schema) {
 			if property.Type == huma.TypeArray {
 				property.Nullable = false
 			}
+		}
+	}
+}
+
+// nullableObjects says of every object that a pointer holds that it may be null.
+func nullableObjects(schemas huma.Registry) {
+	const prefix = "#/components/schemas/"
+	for name, schema := range schemas.Map() {
+		if of := schemas.TypeFromRef(prefix + name); of != nil {
+			markNullable(schema, of)
+		}
+	}
+}
+
+func markNullable(schema *huma.Schema, of reflect.Type) {
+	if of.Kind() != reflect.Struct {
+		return
+	}
+	for _, field := range reflect.VisibleFields(of) {
+		name, _, _ := strings.Cut(field.Tag.Get("json"), ",")
+		property := schema.Properties[name]
+		if property == nil || property.Ref == "" || field.Type.Kind() != reflect.Pointer {
+			continue
+		}
+		schema.Properties[name] = &huma.Schema{
+			AnyOf: []*huma.Schema{{Ref: property.Ref}, {Type: "null"}}, Description: field.Tag.Get("doc"),
 		}
 	}
 }

@@ -318,7 +318,7 @@ func TestParametersOutOfBoundsAreNamed(t *testing.T) {
 		"sort":   {"sort=nothing", "sort=-", "sort=--altitude"},
 		"limit":  {"limit=0", "limit=10001", "limit=x", "limit=1.5", "limit=", "limit=1&limit=2"},
 		"cursor": {"cursor=x", "cursor=bDEueyJvIjoiIiwiayI6W3t9XX0", "sort=altitude&cursor=bDEueyJvIjoiIiwiayI6WzFdfQ"},
-		"format": {"format=xml"},
+		"format": {"format=xml", "format="},
 		"bbox":   {"bbox=1,2,3", "bbox=0,50,10,40", "bbox=0,0,181,1", "bbox=NaN,0,1,1", "bbox=a,b,c,d", "bbox=0,0,Inf,1"},
 		"near":   {"near=91,0,1", "near=0,0,0", "near=0,0", "near=0,0,NaN", "near=0,0,20000"},
 	}

@@ -39,13 +39,15 @@ func (s *service) knows(origin string) bool {
 // preflight tells a browser what pages of an origin may send: those that the
 // setting names everything, others what reads. A page that anybody wrote must
 // not run queries on the laptop of whoever opens it.
-func (s *service) preflight(w http.ResponseWriter, r *http.Request) {
+func (s *service) preflight(w http.ResponseWriter, r *http.Request, allowed string) {
 	methods := readingMethods
 	if s.knows(r.Header.Get("Origin")) {
 		methods = allMethods
 	}
 	header := w.Header()
-	header.Set("Allow", methods)
+	if allowed != "" {
+		header.Set("Allow", allowed+", OPTIONS")
+	}
 	header.Set("Access-Control-Allow-Methods", methods)
 	header.Set("Access-Control-Allow-Headers", askedHeaders)
 	header.Set("Access-Control-Max-Age", "86400")

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"fmt"
 	"net/http"
 	"net/url"
 	"slices"
@@ -29,6 +30,8 @@ func (s *service) checkQuery(r *http.Request, pattern string) *Problem {
 			return invalid(r.Context(), parameter.Name, strings.Join(values, ", "), "may be given once; separate several values by commas where they are allowed")
 		case len(values) == 1 && values[0] == "" && parameter.Schema.Type != huma.TypeString:
 			return invalid(r.Context(), parameter.Name, "", "must be a "+parameter.Schema.Type)
+		case len(values) == 1 && values[0] == "" && len(parameter.Schema.Enum) > 0:
+			return invalid(r.Context(), parameter.Name, "", "must be one of "+strings.Trim(fmt.Sprint(parameter.Schema.Enum), "[]"))
 		}
 	}
 	return nil

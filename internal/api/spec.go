@@ -31,6 +31,7 @@ func Spec() ([]byte, error) {
 	}
 	description := service.api.OpenAPI()
 	noNulls(description.Components.Schemas.Map())
+	nullableObjects(description.Components.Schemas)
 	raw, err := description.MarshalJSON()
 	if err != nil {
 		return nil, fault.E(op, fault.Internal, "marshal", err)

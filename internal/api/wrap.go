@@ -59,7 +59,11 @@ func (s *service) wrap() (http.Handler, error) {
 		defer func() { s.report(r, watched, pattern, time.Since(began), recover()) }()
 		_, pattern = mux.Handler(r)
 		if r.Method == http.MethodOptions {
-			s.preflight(watched, r)
+			allowed, err := allowedMethods(r, elsewhere)
+			if err != nil {
+				s.note(r.Context(), err)
+			}
+			s.preflight(watched, r, allowed)
 			return
 		}
 		if refusal := s.admit(watched, r, pattern); refusal != nil {
@@ -111,26 +115,33 @@ func takenAsKept(r *http.Request) bool {
 // own handler for such requests.
 func (s *service) unrouted(w http.ResponseWriter, r *http.Request, elsewhere func() (*route.Table, error)) {
 	problem := newProblem(r.Context(), http.StatusNotFound, string(fault.NotFound), "There is nothing at "+r.URL.Path+"; /api/docs says what there is.")
-	all, err := elsewhere()
+	allowed, err := allowedMethods(r, elsewhere)
 	if err != nil {
 		s.note(r.Context(), err)
-		writeProblem(w, problem)
-		return
-	}
-	verdict := &discard{header: http.Header{}}
-	handler, pattern := all.Handler(r)
-	if pattern == "" {
-		handler.ServeHTTP(verdict, r)
-	}
-	allowed := verdict.header.Get("Allow")
-	if method, _, _ := strings.Cut(pattern, " "); method == http.MethodGet {
-		allowed = "GET, OPTIONS" // a HEAD that the gateway sent astray
 	}
 	if allowed != "" {
 		w.Header().Set("Allow", allowed)
 		problem = newProblem(r.Context(), http.StatusMethodNotAllowed, "method_not_allowed", r.Method+" is not possible here; "+allowed+" is.")
 	}
 	writeProblem(w, problem)
+}
+
+// allowedMethods are those that a request's path takes, of whichever function;
+// "" for a path that nobody takes.
+func allowedMethods(r *http.Request, elsewhere func() (*route.Table, error)) (string, error) {
+	all, err := elsewhere()
+	if err != nil {
+		return "", err
+	}
+	handler, pattern := all.Handler(r)
+	if method, _, _ := strings.Cut(pattern, " "); method == http.MethodGet {
+		return "GET, OPTIONS", nil // a HEAD that the gateway sent astray
+	}
+	verdict := &discard{header: http.Header{}}
+	if pattern == "" {
+		handler.ServeHTTP(verdict, r)
+	}
+	return verdict.header.Get("Allow"), nil
 }
 
 // everythingsMux knows the operations of all functions, to say of a request
