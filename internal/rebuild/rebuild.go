@@ -3,11 +3,13 @@ package rebuild
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"iter"
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 	"go.uber.org/zap"
 
 	"github.com/skyledger/skyledger/internal/fault"
@@ -115,6 +117,8 @@ type rebuild struct {
 // schema. The store's are 7590001 and 7590002.
 const lockRebuild = 7_590_003
 
+const stateLockTimeout = "55P03"
+
 // lock keeps a second rebuild from dropping the schema that this one fills. The
 // lock is of a connection and not of a transaction: it is held for minutes.
 func lock(ctx context.Context, options Options) (unlock func(), err error) {
@@ -124,6 +128,8 @@ func lock(ctx context.Context, options Options) (unlock func(), err error) {
 		return nil, fault.E(op, fault.Invalid, "database_url", err).WithMessage("The database's URL cannot be read.")
 	}
 	config.RuntimeParams["application_name"] = "skyledger rebuild"
+	// The server may not have noticed yet that a rebuild before this one was killed.
+	config.RuntimeParams["lock_timeout"] = "3s"
 	if options.Password != nil {
 		if config.Password, err = options.Password(ctx); err != nil {
 			return nil, fault.E(op, fault.Unavailable, "secret", err)
@@ -133,16 +139,16 @@ func lock(ctx context.Context, options Options) (unlock func(), err error) {
 	if err != nil {
 		return nil, fault.E(op, fault.Unavailable, "connection", err)
 	}
-	var taken bool
-	err = conn.QueryRow(ctx, `SELECT pg_try_advisory_lock($1, hashtext($2))`, lockRebuild, options.FreshSchema).Scan(&taken)
-	if err == nil && taken {
+	_, err = conn.Exec(ctx, `SELECT pg_advisory_lock($1, hashtext($2))`, lockRebuild, options.FreshSchema)
+	if err == nil {
 		return func() { _ = conn.Close(context.Background()) }, nil
 	}
 	_ = conn.Close(context.Background())
-	if err != nil {
-		return nil, fault.E(op, fault.Unavailable, "connection", err)
+	var answered *pgconn.PgError
+	if errors.As(err, &answered) && answered.Code == stateLockTimeout {
+		return nil, fault.E(op, fault.Conflict, "rebuild_running", err).WithMessage("Another rebuild is at work on this database.")
 	}
-	return nil, fault.E(op, fault.Conflict, "rebuild_running", nil).WithMessage("Another rebuild is at work on this database.")
+	return nil, fault.E(op, fault.Unavailable, "connection", err)
 }
 
 // open prepares an empty fresh schema beside the active one.
