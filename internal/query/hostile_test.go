@@ -193,7 +193,7 @@ func hostiles() []hostile {
 		{"parameter", `SELECT $1`, true},
 		{"order by using", `SELECT 1 ORDER BY 1 USING OPERATOR(public.<)`, true},
 		{"collation", `SELECT 'a' COLLATE "en_US"`, true},
-		{"json table", `SELECT * FROM JSON_TABLE('{}', '$' COLUMNS (a int PATH '$.a'))`, true},
+		{"json table", `SELECT * FROM JSON_TABLE('{}', '$' COLUMNS (a int PATH '$.a'))`, false}, // a function of its own from PostgreSQL 17 on, which reads only what it is given
 
 		// Much from little.
 		{"recursion without end", `WITH RECURSIVE r AS (SELECT 1 UNION ALL SELECT 1 FROM r) SELECT count(*) FROM r`, false},
