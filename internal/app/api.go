@@ -89,7 +89,7 @@ type system struct {
 func (s system) Machine(ctx context.Context) resource.Machine { return s.machine.Machine(ctx) }
 
 func (r *Runtime) system(ctx context.Context) system {
-	return system{Meter: resource.NewMeter(r.Clock), machine: machine.NewMeter(ctx, r.disks()...)}
+	return system{Meter: resource.NewMeter(), machine: machine.NewMeter(ctx, r.disks()...)}
 }
 
 // Reader returns the live view's reader, one for all functions of the process.

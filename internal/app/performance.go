@@ -65,7 +65,7 @@ func (r *Runtime) monitor(ctx context.Context) (*resource.Monitor, error) {
 		functions = append(functions, resource.Function{Name: row.Name, MemoryMB: row.Memory, Timeout: row.Timeout, Concurrency: row.Concurrency})
 	}
 	return resource.NewMonitor(resource.MonitorOptions{
-		Functions: functions, Process: resource.NewMeter(time.Now),
+		Functions: functions, Process: resource.NewMeter(),
 		Machine: machine.NewMeter(ctx, append(r.disks(), os.TempDir())...),
 		Figures: database, Cache: pinging(cache), Usage: usage, Lambda: r.Lambda, Clock: time.Now,
 	}), nil

@@ -16,7 +16,7 @@ import (
 // Process is what this process uses. Memory is in bytes.
 type Process struct {
 	PID          int        `json:"pid"`
-	StartedAt    *time.Time `json:"started_at" doc:"when it started; null where the kernel does not say"`
+	StartedAt    *time.Time `json:"started_at" doc:"when it started, by the wall's clock; null where the kernel does not say"`
 	UptimeS      *float64   `json:"uptime_s" doc:"seconds since then, to 10 ms"`
 	CPUSeconds   float64    `json:"cpu_seconds" doc:"processor time used since the start, in seconds"`
 	CPUPercent   *float64   `json:"cpu_percent" doc:"processor time of one processor used since the last look, in percent; null when that was less than 100 ms ago"`
@@ -40,8 +40,6 @@ type Process struct {
 // Meter reads this process. Percentages are over the time since its last
 // reading, of whoever asked.
 type Meter struct {
-	clock func() time.Time
-
 	mu   sync.Mutex
 	last reading
 }
@@ -56,8 +54,8 @@ type reading struct {
 const leastInterval = 100 * time.Millisecond
 
 // NewMeter returns a meter whose first interval begins now.
-func NewMeter(clock func() time.Time) *Meter {
-	return &Meter{clock: clock, last: reading{at: time.Now(), cpu: processorTime()}}
+func NewMeter() *Meter {
+	return &Meter{last: reading{at: time.Now(), cpu: processorTime()}}
 }
 
 const (
@@ -100,7 +98,7 @@ func (m *Meter) Process() Process {
 	}
 	if age, known := Age(); known {
 		p.UptimeS = pointer(age.Seconds())
-		p.StartedAt = pointer(m.clock().Add(-age).UTC().Truncate(10 * time.Millisecond))
+		p.StartedAt = pointer(time.Now().Add(-age).UTC().Truncate(10 * time.Millisecond))
 	}
 	return p
 }

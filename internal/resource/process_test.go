@@ -8,7 +8,6 @@ import (
 	"strconv"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/skyledger/skyledger/internal/resource"
 	"github.com/skyledger/skyledger/internal/store"
@@ -16,7 +15,7 @@ import (
 
 // TestTheProcessIsMeasured holds each figure against another way to it.
 func TestTheProcessIsMeasured(t *testing.T) {
-	meter := resource.NewMeter(time.Now)
+	meter := resource.NewMeter()
 	runtime.GC() // what tests before this one left
 	before := meter.Process()
 	block := make([]byte, 64<<20)
@@ -72,7 +71,7 @@ func holdAgainstPS(t *testing.T, p resource.Process) {
 
 func TestReleasingGivesMemoryBack(t *testing.T) {
 	leaveGarbage()
-	released := resource.NewMeter(time.Now).Release()
+	released := resource.NewMeter().Release()
 	if released.HeapBefore-released.HeapAfter < 50<<20 {
 		t.Errorf("64 MB of garbage: heap from %d to %d", released.HeapBefore, released.HeapAfter)
 	}
@@ -93,7 +92,7 @@ func TestTheMemoryLimitFollowsTheFunctionsMemory(t *testing.T) {
 	if got := resource.LimitMemory(0, ""); got != 429496729 {
 		t.Errorf("a memory nobody knows gave %d", got)
 	}
-	if p := resource.NewMeter(time.Now).Process(); p.MemoryLimit == nil || *p.MemoryLimit != 429496729 {
+	if p := resource.NewMeter().Process(); p.MemoryLimit == nil || *p.MemoryLimit != 429496729 {
 		t.Errorf("the process says %v", p.MemoryLimit)
 	}
 }
