@@ -50,6 +50,11 @@ func TestShapesOfErrorsAndHealth(t *testing.T) {
 				t.Fatalf("%d: %s", answer.Code, answer.Body)
 			}
 			golden(t, name, answer.Body.Bytes())
+			if etag := answer.Header().Get("ETag"); !strings.HasPrefix(etag, `"`) {
+				t.Errorf("ETag %q", etag)
+			} else if again := ask(handler(t, accountDeps(t, aDay())), "GET", target, "If-None-Match", etag); again.Code != http.StatusNotModified {
+				t.Errorf("asked again with its tag: %d", again.Code)
+			}
 		})
 	}
 }
@@ -264,6 +269,40 @@ func TestRoutesNobodyAskedHaveNoFigures(t *testing.T) {
 	}
 	if rows.Asked != 1 || len(seen) < 20 {
 		t.Errorf("%d asked of %d", rows.Asked, len(seen))
+	}
+}
+
+// TestEndpointsAreWhatPeopleAsk holds the figures over all routes against the
+// routes': functions that answer nobody, and paths that do not exist, are none.
+func TestEndpointsAreWhatPeopleAsk(t *testing.T) {
+	account := aDay()
+	bucket := now.Truncate(fault.BucketLength)
+	count := func(function, route string, status int, times int64) fault.RequestCount {
+		return fault.RequestCount{
+			Bucket: bucket, Function: function, Route: route, Status: status, Count: times, Total: time.Duration(times) * 3 * time.Millisecond,
+			Durations: []int64{0, 0, times, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}, Last: bucket.Add(time.Second),
+		}
+	}
+	account.requests = []fault.RequestCount{
+		count("api-status", "GET /api/status", 2, 15), count("api-status", "GET /api/status", 5, 5),
+		count("api-status", "unknown", 4, 70), count("ingest", "event", 2, 240),
+	}
+	handler := handler(t, accountDeps(t, account))
+	all := answerOf[struct {
+		api.EndpointKeys
+		Endpoints []api.EndpointRow
+	}](t, handler, "/api/health/endpoints")
+	var requests, failed int64
+	for _, row := range all.Endpoints {
+		requests += *row.Requests
+		failed += *row.Failed
+	}
+	if *all.Requests != 20 || *all.Failed != 5 || requests != 20 || failed != 5 || *all.ErrorRate != 0.25 || *all.Score != 0 {
+		t.Errorf("%d of %d failed, by route %d of %d; rate %v, score %v", *all.Failed, *all.Requests, failed, requests, *all.ErrorRate, *all.Score)
+	}
+	overall := answerOf[struct{ Parts []api.PartRow }](t, handler, "/api/health/comprehensive")
+	if part := overall.Parts[2]; part.Name != "endpoints" || *part.Score != 0 || part.Reason != "5 of 20 requests of the hour failed" {
+		t.Errorf("%+v", part)
 	}
 }
 

@@ -87,7 +87,7 @@ func (s *service) comprehensive(ctx context.Context, _ *nowInput) (Rows[PartRow]
 			s.note(ctx, err)
 			hour = &account{}
 		}
-		parts[2] = health.EndpointsPart(health.VolumeOf(hour.requests))
+		parts[2] = health.EndpointsPart(health.VolumeOf(ofRoutes(hour.requests)))
 	})
 	measure(func() {
 		upstreams, err := s.upstreams(ctx)
@@ -145,6 +145,25 @@ func (s *service) counts(a *account, function string) bool {
 	return a.scope == scopeDeployment || a.scope == scopeProcess && (own == function || own == everyFunction)
 }
 
+// ofRoutes leaves out what is no endpoint's, and would hide endpoints that fail
+// behind it: events, of which ingest alone has 240 an hour, and paths that do
+// not exist.
+func ofRoutes(requests []fault.RequestCount) []fault.RequestCount {
+	known := map[string]bool{}
+	for _, function := range manifest.Functions() {
+		for _, route := range function.Trigger.Routes {
+			known[function.Name+" "+route.Method+" "+route.Path] = true
+		}
+	}
+	var asked []fault.RequestCount
+	for _, row := range requests {
+		if known[row.Function+" "+row.Route] {
+			asked = append(asked, row)
+		}
+	}
+	return asked
+}
+
 // everyFunction is what a process is for that runs every function.
 const everyFunction = "local"
 
@@ -187,7 +206,7 @@ func (s *service) endpoints(ctx context.Context, _ *nowInput) (Rows[EndpointRow]
 			rows = append(rows, row)
 		}
 	}
-	volume := health.VolumeOf(hour.requests)
+	volume := health.VolumeOf(ofRoutes(hour.requests))
 	keys := EndpointKeys{AccountKeys: hour.keys(), Asked: asked, Score: health.EndpointsPart(volume).Score}
 	if hour.scope != scopeNobody {
 		keys.VolumeRow = volumeRow(volume)

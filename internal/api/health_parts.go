@@ -121,7 +121,7 @@ type SystemAnswer struct {
 	Stamped
 }
 
-func (s *service) systemHealth(ctx context.Context, _ *struct{}) (*SystemAnswer, error) {
+func (s *service) systemHealth(ctx context.Context, _ *Conditional) (*SystemAnswer, error) {
 	process, machine := s.System.Process(), s.System.Machine(ctx)
 	used := shares(process, machine)
 	return &SystemAnswer{
@@ -234,7 +234,7 @@ func (s *service) freshness(ctx context.Context) (m measured) {
 	return m
 }
 
-func (s *service) dataFreshness(ctx context.Context, _ *struct{}) (*FreshnessAnswer, error) {
+func (s *service) dataFreshness(ctx context.Context, _ *Conditional) (*FreshnessAnswer, error) {
 	ctx, cancel := context.WithTimeout(ctx, healthBudget)
 	defer cancel()
 	m := s.freshness(ctx)

@@ -188,7 +188,6 @@ func CachePart(configured bool, reason string) Part {
 type System struct {
 	MemoryShare *float64 // of what the process may use
 	DiskShare   *float64 // of the disk that the log is on
-	LoadShare   *float64 // processor time of one processor
 }
 
 // SystemPart scores it. Good and bad: 80 % and all of the memory, 85 % and 98 %
