@@ -137,6 +137,7 @@ func TestProblems(t *testing.T) {
 		{"a span backwards", "GET", "/api/feed/ledger?from=2026-03-01T00:00:00Z&to=2026-02-28T00:00:00Z", whole, 422, "invalid_input", "", ""},
 		{"a made-up cursor", "GET", "/api/feed/ledger?cursor=x", whole, 422, "invalid_input", "", ""},
 		{"a moment that is none", "GET", "/api/replay/vatsim-data.json?at=soon", whole, 422, "invalid_input", "", ""},
+		{"a moment in no year", "GET", "/api/replay/vatsim-data.json?at=-99999999999", whole, 422, "invalid_input", "", ""},
 		{"a moment before the first snapshot", "GET", "/api/replay/vatsim-data.json?at=2020-01-01T00:00:00Z", whole, 404, "not_found", "", ""},
 		{"nothing in any layer", "GET", "/api/flights", broken, 503, "unavailable", "Retry-After", "15"},
 		{"a database without connections", "GET", "/api/feed/ledger", broken, 503, "unavailable", "Retry-After", "15"},

@@ -82,8 +82,13 @@ func ATC(s *service) {
 	}, List[RatingRow]{ID: "rating", Keys: RatingKeys{}, Timestamp: true}, s.ratings)
 }
 
-// callsignCode is the airport or FIR that a position's callsign begins with.
+// callsignCode is the airport or FIR that a position's callsign begins with,
+// where no antenna says where it is: many divisions' callsigns, such as SY_GND,
+// begin with neither.
 func callsignCode(p *live.Position) []string {
+	if p.Lat != nil && p.Lon != nil {
+		return nil
+	}
 	code, _, _ := strings.Cut(p.Callsign, "_")
 	return []string{code}
 }

@@ -75,6 +75,7 @@ type MigrationState struct {
 
 // TableRow is one table of the product, its partitions included.
 type TableRow struct {
+	ID          string     `json:"id" doc:"schema and name: both schemas have a table of migrations"`
 	Name        string     `json:"name"`
 	Schema      string     `json:"schema"`
 	RecordCount *int64     `json:"record_count" doc:"as the statistics estimate it; null before there are any"`
@@ -121,7 +122,7 @@ func DatabaseGroup(s *service) {
 		Path: "/api/database/tables", Summary: "The tables with estimates of what they hold",
 		Description: "Counts come from the statistics: nothing is counted for an answer.",
 		Example:     "/api/database/tables?sort=-bytes&limit=5", Keep: time.Minute,
-	}, List[TableRow]{Key: "tables", ID: "name", Keys: TableKeys{}, Timestamp: true}, s.tables)
+	}, List[TableRow]{Key: "tables", ID: "id", Keys: TableKeys{}, Timestamp: true}, s.tables)
 	list(s, Operation{
 		Path: "/api/database/schema", Summary: "What SQL may read: views, columns and functions, with what they mean",
 		Example: "/api/database/schema?fields=name,comment", Keep: time.Minute,
@@ -201,7 +202,7 @@ func (s *service) tables(ctx context.Context, _ *listOnly) (Rows[TableRow], erro
 	}
 	for _, table := range tables {
 		row := TableRow{
-			Name: table.Name, Schema: table.Schema, RecordCount: table.Records, Bytes: table.Bytes, IndexBytes: table.IndexBytes, Partitions: table.Partitions,
+			ID: table.Schema + "." + table.Name, Name: table.Name, Schema: table.Schema, RecordCount: table.Records, Bytes: table.Bytes, IndexBytes: table.IndexBytes, Partitions: table.Partitions,
 		}
 		if table.Analyzed != nil {
 			row.Analyzed = utc(*table.Analyzed)

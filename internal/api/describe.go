@@ -59,15 +59,17 @@ func listPattern(words []string) string {
 // patterns says the same of what is alike in every operation.
 func patterns(operation *huma.Operation) {
 	const (
-		decimal = `-?[0-9]{1,2}(\.[0-9]{1,5})?`
-		day     = `[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])`
-		clock   = `([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\.[0-9]{1,9})?`
-		moment  = `^(` + day + `T` + clock + `(Z|[+-](0[0-9]|1[0-4]):[0-5][0-9])|[0-9]{1,10}|[0-9]{13})?$`
+		lat    = `-?(90(\.0+)?|[0-8]?[0-9](\.[0-9]+)?)`
+		lon    = `-?(180(\.0+)?|(1[0-7][0-9]|[0-9]{1,2})(\.[0-9]+)?)`
+		miles  = `(0\.0*[1-9][0-9]*|([1-9][0-9]{0,3}|10[0-7][0-9]{2}|10800)(\.[0-9]+)?)`
+		day    = `[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])`
+		clock  = `([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\.[0-9]{1,9})?`
+		moment = `^(` + day + `T` + clock + `(Z|[+-](0[0-9]|1[0-4]):[0-5][0-9])|[0-9]{1,10}|[0-9]{13})?$`
 	)
 	known := map[string]string{
 		"from": moment, "to": moment, "at": moment,
-		"bbox":   "^(" + strings.Join([]string{decimal, decimal, decimal, decimal}, ",") + ")?$",
-		"near":   "^(" + decimal + "," + decimal + `,[1-9][0-9]{0,3})?$`,
+		"bbox":   "^(" + strings.Join([]string{lon, lat, lon, lat}, ",") + ")?$",
+		"near":   "^(" + strings.Join([]string{lat, lon, miles}, ",") + ")?$",
 		"cursor": "^[A-Za-z0-9_-]*$",
 	}
 	for _, parameter := range operation.Parameters {

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -219,6 +220,77 @@ func TestPlaces(t *testing.T) {
 	})
 }
 
+// TestControllersLieWhereTheirAntennasAre asks by region for a position whose
+// callsign names no airport, as those of many divisions do.
+func TestControllersLieWhereTheirAntennasAre(t *testing.T) {
+	at := func(callsign string, facility int16, frequency int32) vatsim.Controller {
+		return vatsim.Controller{CID: int32(len(callsign)), Callsign: callsign, Facility: facility, Frequency: frequency, LogonTime: moment, LastUpdated: moment}
+	}
+	antenna := func(callsign string, lat, frequency int32) vatsim.Station {
+		return vatsim.Station{Callsign: callsign, Transceivers: []vatsim.Transceiver{{Frequency: frequency, Latitude: lat, Longitude: 100000}}}
+	}
+	snapshot := &vatsim.Snapshot{UpdateTimestamp: moment, Controllers: []vatsim.Controller{
+		at("LON_CTR", 6, 127100), at("SY_GND", 3, 121700), at("EKDK_CTR", 6, 136485), at("ENBR", 6, 125000),
+	}}
+	stations := []vatsim.Station{antenna("LON_CTR", 5000000, 127100), antenna("SY_GND", -3300000, 121700), antenna("EKDK_CTR", 5500000, 136485)}
+	deps := deps(t)
+	deps.Live = liveView(t, live.Build(snapshot, nil, stations, live.Meta{Source: "live", Received: moment}), deps.Clock)
+	deps.Places = world{}
+	var found struct{ Positions []live.Position }
+	answer := ask(handler(t, deps), "GET", "/api/atc-positions?region=Europe&sort=callsign")
+	if err := json.Unmarshal(answer.Body.Bytes(), &found); err != nil {
+		t.Fatalf("%v: %s", err, answer.Body)
+	}
+	var callsigns []string
+	for _, position := range found.Positions {
+		callsigns = append(callsigns, position.Callsign)
+	}
+	if diff := cmp.Diff([]string{"EKDK_CTR", "ENBR", "LON_CTR"}, callsigns); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+// TestTheDescriptionTakesWhatTheServerTakes holds the patterns of places in the
+// description against requests.
+func TestTheDescriptionTakesWhatTheServerTakes(t *testing.T) {
+	spec, err := api.Spec()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var description struct {
+		Paths map[string]map[string]struct {
+			Parameters []struct {
+				Name   string
+				Schema struct{ Pattern string }
+			}
+		}
+	}
+	if err := json.Unmarshal(spec, &description); err != nil {
+		t.Fatal(err)
+	}
+	patterns := map[string]*regexp.Regexp{}
+	for _, parameter := range description.Paths["/api/flights"]["get"].Parameters {
+		patterns[parameter.Name] = regexp.MustCompile(parameter.Schema.Pattern)
+	}
+	handler := crowded(t, 3)
+	for _, test := range []struct {
+		parameter, value string
+		taken            bool
+	}{
+		{"bbox", "170,-60,-170,60", true}, {"bbox", "-180,-90,180,90", true}, {"bbox", "-10.5,35.123456,30,60", true},
+		{"bbox", "181,0,0,1", false}, {"bbox", "0,-91,1,1", false}, {"bbox", "1,2,3", false},
+		{"near", "51.47,-0.46,5", true}, {"near", "-33.9461,151.177,0.5", true}, {"near", "0,180,10800", true}, {"near", "90,-180,10.25", true},
+		{"near", "91,0,5", false}, {"near", "0,181,5", false}, {"near", "0,0,0", false}, {"near", "0,0,20000", false},
+	} {
+		t.Run(test.parameter+"="+test.value, func(t *testing.T) {
+			answer := ask(handler, "GET", "/api/flights?"+test.parameter+"="+test.value)
+			if described := patterns[test.parameter].MatchString(test.value); described != test.taken || (answer.Code == http.StatusOK) != test.taken {
+				t.Errorf("described %v, answered %d, want %v", described, answer.Code, test.taken)
+			}
+		})
+	}
+}
+
 func TestFormatsShowTheSameRows(t *testing.T) {
 	handler := crowded(t, 30)
 	const query = "sort=callsign&fields=callsign,departure,route,altitude,lat,lon,last_updated"
@@ -347,7 +419,7 @@ func TestParametersOutOfBoundsAreNamed(t *testing.T) {
 		}
 	})
 	t.Run("spans", func(t *testing.T) {
-		for _, query := range []string{"hours=-1", "hours=NaN", "hours=Inf", "hours=169", "days=8", "hours=1&days=1", "from=2026-03-01T12:00:00Z&to=2026-03-01T12:00:00Z", "from=9999999999999999", "to=x"} {
+		for _, query := range []string{"hours=-1", "hours=0", "days=0", "hours=NaN", "hours=Inf", "hours=169", "days=8", "hours=1&days=1", "from=2026-03-01T12:00:00Z&to=2026-03-01T12:00:00Z", "from=9999999999999999", "to=-99999999999", "to=x"} {
 			if answer := ask(handler, "GET", "/api/feed/ledger?"+query); answer.Code != http.StatusUnprocessableEntity {
 				t.Errorf("%s: %d %s", query, answer.Code, answer.Body)
 			}

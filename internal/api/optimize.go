@@ -111,7 +111,7 @@ func (s *service) optimize() {
 	}, s.optimized)
 }
 
-func (s *service) planned(ctx context.Context, _ *struct{}) (*OptimizeAnswer, error) {
+func (s *service) planned(ctx context.Context, _ *Conditional) (*OptimizeAnswer, error) {
 	answer := optimizeAnswer(s.Resources.Plan())
 	s.due(ctx, &answer.DatabaseOptimization)
 	return answer, nil

@@ -16,9 +16,9 @@ const millisecondsFrom = 100_000_000_000
 func parseTime(text string) (time.Time, bool) {
 	if number, err := strconv.ParseInt(text, 10, 64); err == nil {
 		if number >= millisecondsFrom || number <= -millisecondsFrom {
-			return time.UnixMilli(number).UTC(), inRange(time.UnixMilli(number))
+			return time.UnixMilli(number).UTC(), inRange(time.UnixMilli(number).UTC())
 		}
-		return time.Unix(number, 0).UTC(), true
+		return time.Unix(number, 0).UTC(), inRange(time.Unix(number, 0).UTC())
 	}
 	at, err := time.Parse(time.RFC3339Nano, strings.Replace(text, " ", "+", 1))
 	return at.UTC(), err == nil && inRange(at)
@@ -35,8 +35,8 @@ type window struct{ from, to time.Time }
 type SpanParams struct {
 	From  string  `query:"from" doc:"beginning; RFC 3339, epoch seconds or milliseconds" maxLength:"40"`
 	To    string  `query:"to" doc:"end, exclusive; now when not given" maxLength:"40"`
-	Hours float64 `query:"hours" minimum:"0" doc:"length of the span before to, where from is not given"`
-	Days  float64 `query:"days" minimum:"0" doc:"the same in days"`
+	Hours float64 `query:"hours" exclusiveMinimum:"0" doc:"length of the span before to, where from is not given"`
+	Days  float64 `query:"days" exclusiveMinimum:"0" doc:"the same in days"`
 }
 
 // spanRule says what spans an endpoint takes.

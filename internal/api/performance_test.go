@@ -142,6 +142,9 @@ func TestPerformanceShapes(t *testing.T) {
 				t.Fatalf("%d: %s", answer.Code, answer.Body)
 			}
 			golden(t, name, answer.Body.Bytes())
+			if etag := answer.Header().Get("ETag"); !strings.HasPrefix(etag, `"`) {
+				t.Errorf("ETag %q", etag)
+			}
 		})
 	}
 	t.Run("the deed has the shape of its golden file", func(t *testing.T) {

@@ -137,7 +137,11 @@ func problemOfHuma(ctx huma.Context, _ string, v any) (any, error) {
 		return v, nil
 	}
 	detail := sentence(codeOf(model.Status))
-	if model.Status < http.StatusInternalServerError && len(model.Errors) > 0 {
+	switch {
+	case model.Status >= http.StatusInternalServerError:
+	case len(model.Errors) == 0 && model.Detail != "":
+		detail = "The request is not valid: " + model.Detail + "."
+	case len(model.Errors) > 0:
 		detail = "The request is not valid: " + model.Errors[0].Message + " (" + model.Errors[0].Location + ")."
 	}
 	problem := newProblem(ctx.Context(), model.Status, string(codeOf(model.Status)), detail)

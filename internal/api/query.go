@@ -29,7 +29,7 @@ func (s *service) checkQuery(r *http.Request, pattern string) *Problem {
 		case len(values) > 1:
 			return invalid(r.Context(), parameter.Name, strings.Join(values, ", "), "may be given once; separate several values by commas where they are allowed")
 		case len(values) == 1 && values[0] == "" && parameter.Schema.Type != huma.TypeString:
-			return invalid(r.Context(), parameter.Name, "", "must be a "+parameter.Schema.Type)
+			return invalid(r.Context(), parameter.Name, "", "must have a value, of type "+parameter.Schema.Type)
 		case len(values) == 1 && values[0] == "" && len(parameter.Schema.Enum) > 0:
 			return invalid(r.Context(), parameter.Name, "", "must be one of "+strings.Trim(fmt.Sprint(parameter.Schema.Enum), "[]"))
 		}
