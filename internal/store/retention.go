@@ -27,6 +27,8 @@ type Dropped struct {
 	Sessions   int
 	Snapshots  int
 	Ticks      int
+	Flights    int
+	Movements  int
 	More       bool
 }
 
@@ -61,6 +63,9 @@ func (s *Store) DropBefore(ctx context.Context, r Retention) (Dropped, error) {
 		{dropSessionsSQL, &dropped.Sessions},
 		{dropSnapshotsSQL, &dropped.Snapshots},
 		{dropTicksSQL, &dropped.Ticks},
+		{dropFlightsSQL, &dropped.Flights},
+		{dropMovementsSQL, &dropped.Movements},
+		{dropAnalyzedSQL, new(int)},
 	} {
 		if err = s.inBatches(ctx, r, table.statement, history, table.count, &dropped.More); err != nil {
 			return dropped, err
@@ -100,6 +105,25 @@ DELETE FROM snapshots WHERE at IN (
     SELECT at FROM snapshots WHERE at < least($1, (SELECT snapshot FROM head)) ORDER BY at LIMIT $2)`
 
 const dropTicksSQL = `DELETE FROM ticks WHERE tick IN (SELECT tick FROM ticks WHERE tick < $1 ORDER BY tick LIMIT $2)`
+
+// Roll-ups stay: they are small, and what people compare years by.
+const dropFlightsSQL = `
+WITH old AS (
+    SELECT id FROM flights WHERE began < $1 AND ended < $1 ORDER BY began LIMIT $2 FOR UPDATE SKIP LOCKED
+), legs AS (
+    DELETE FROM flight_legs c USING old WHERE c.flight_id = old.id
+), gaps AS (
+    DELETE FROM flight_gaps c USING old WHERE c.flight_id = old.id
+)
+DELETE FROM flights f USING old WHERE f.id = old.id`
+
+const dropMovementsSQL = `
+DELETE FROM movements m USING (SELECT flight_id, at, kind FROM movements WHERE decided < $1 ORDER BY decided LIMIT $2) AS old
+WHERE m.flight_id = old.flight_id AND m.at = old.at AND m.kind = old.kind`
+
+const dropAnalyzedSQL = `
+DELETE FROM analyzed WHERE at IN (
+    SELECT at FROM analyzed WHERE at < least($1, (SELECT snapshot FROM analysis)) ORDER BY at LIMIT $2)`
 
 // inBatches repeats a statement of a cut and a limit until it finds nothing.
 func (s *Store) inBatches(ctx context.Context, r Retention, statement string, cut time.Time, total *int, more *bool) error {

@@ -12,8 +12,8 @@ import (
 // SwapSchema puts the tables of a freshly filled schema in the place of the
 // active ones, under their name, and drops those: one transaction, so that
 // readers see the one or the other. What was observed and is not in the log,
-// the ledger's ticks, is carried over. The head's version is above both, so
-// that whoever read the old one is fenced. The store must be open on the active
+// the ledger's ticks, is carried over. The versions of head and analysis are
+// above both, so that whoever read the old ones is fenced. The store must be open on the active
 // schema.
 func (s *Store) SwapSchema(ctx context.Context, fresh string) error {
 	const op = "store.SwapSchema"
@@ -63,13 +63,14 @@ func (n swapNames) checkSource(ctx context.Context, tx pgx.Tx, fresh string) err
 // table and, woken, find the new one by its name.
 func (n swapNames) statements() []string {
 	return []string{
-		fmt.Sprintf(`LOCK TABLE %s.head, %s.head IN ACCESS EXCLUSIVE MODE`, n.active, n.fresh),
+		fmt.Sprintf(`LOCK TABLE %[1]s.head, %[2]s.head, %[1]s.analysis, %[2]s.analysis IN ACCESS EXCLUSIVE MODE`, n.active, n.fresh),
 		fmt.Sprintf(`INSERT INTO %[2]s.ticks AS t (tick, outcome, reason, snapshot, received, bytes, hash)
 			SELECT tick, outcome, reason, snapshot, received, bytes, hash FROM %[1]s.ticks
 			ON CONFLICT (tick) DO UPDATE SET outcome = excluded.outcome, reason = excluded.reason, snapshot = excluded.snapshot,
 				received = excluded.received, bytes = excluded.bytes, hash = excluded.hash
 			WHERE excluded.outcome > t.outcome`, n.active, n.fresh),
 		fmt.Sprintf(`UPDATE %[2]s.head f SET version = greatest(a.version, f.version) + 1 FROM %[1]s.head a`, n.active, n.fresh),
+		fmt.Sprintf(`UPDATE %[2]s.analysis f SET version = greatest(a.version, f.version) + 1 FROM %[1]s.analysis a`, n.active, n.fresh),
 		fmt.Sprintf(`ALTER SCHEMA %s RENAME TO %s`, n.active, n.old),
 		fmt.Sprintf(`ALTER SCHEMA %s RENAME TO %s`, n.fresh, n.active),
 	}
