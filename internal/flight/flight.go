@@ -75,8 +75,8 @@ type Filed struct {
 
 // Leg is a part of a flight under one session.
 type Leg struct {
-	SessionID int64 // store.SessionID
-	From, To  time.Time
+	SessionID int64     // store.SessionID
+	From, To  time.Time // of snapshots; To is zero while it goes on
 }
 
 // Gap is a part of a flight that nobody saw.

@@ -29,9 +29,9 @@ type Movement struct {
 	Kind       Kind
 	At         time.Time     // midpoint of the samples that bracket it
 	Error      time.Duration // half the time between those samples: the truth lies within it
-	Airport    string        // ICAO; of a diversion, where it landed
+	Airport    string        // ICAO; of a diversion, where it landed; "" off every airport in the data, with a confidence of 0.4 at most
 	Runway     string        // "" when not known: a helipad, or a field without runways in the data
 	Planned    string        // filed arrival in force in flight; of arrivals and diversions, "" when none
 	Confidence float64       // 0 to 1, from sample density, distance, alignment and elevation
-	Evidence   []Sample      // the three to five samples around it, by time
+	Evidence   []Sample      // the three to five samples around it, by time; fewer when no more were seen
 }

@@ -1,0 +1,77 @@
+package traffic
+
+// State says whether an aircraft is on the ground.
+type State uint8
+
+// The states. Unknown is one of which too little was seen.
+const (
+	Unknown  State = 0
+	Ground   State = 1
+	Airborne State = 2
+)
+
+// Reading is what a report says about ground and air.
+type Reading struct {
+	Height      int32 // feet above the ground there
+	HeightKnown bool  // false far from any airport
+	Groundspeed int16 // knots
+	Rising      bool  // higher than the report before by more than a runway rises
+	Level       bool  // as high as the report before, within what a runway rises
+	Abrupt      bool  // slower than the report before by more than brakes do: paused, not landed
+	High        bool  // higher than any airport on earth
+	Descended   bool  // was higher in the air, and has rolled at this altitude since
+	Signs       int8  // reports before it, one after the other, that looked airborne
+}
+
+// The thresholds of Judge. They are those of the field: 200 ft and
+// 50 kt make it GROUND; more than 300 ft, or over 80 kt and rising, in two
+// reports make it AIRBORNE. Between them the state stays as it was.
+const (
+	groundHeight   = 200 // feet
+	groundSpeed    = 50  // knots
+	airborneHeight = 300 // feet
+	airborneSpeed  = 80  // knots
+	// pausedHeight is how far above the ground a simulator that stopped in the
+	// flare may stand and still count as landed.
+	pausedHeight = 60
+	// standsHigh is how wrong an airport's elevation may be for somebody who
+	// appears there and stands still.
+	standsHigh = 1000
+)
+
+// Judge decides between GROUND and AIRBORNE. It is the only place that does.
+//
+// One report that is both high and fast is enough to be airborne: an altitude
+// spike is not fast. Far from any airport the ground's height is not known:
+// then slow and level is GROUND, for somebody who was in the air only after a
+// descent and a roll, so that a simulator paused in cruise has not landed. Who
+// appears there and stands still is on the ground.
+func Judge(before State, r Reading) State {
+	switch {
+	case before == Ground:
+		if r.HeightKnown && r.Height > airborneHeight && r.Groundspeed > airborneSpeed || r.LooksAirborne() && r.Signs > 0 {
+			return Airborne
+		}
+		return Ground
+	case r.HeightKnown && abs(r.Height) < groundHeight && r.Groundspeed < groundSpeed && !(r.Abrupt && r.Height > pausedHeight):
+		return Ground
+	case !r.HeightKnown && r.Groundspeed < groundSpeed && r.Level && r.Descended:
+		return Ground
+	case before == Unknown && !r.HeightKnown && !r.High && (r.Groundspeed == 0 || r.Groundspeed < groundSpeed && r.Level):
+		return Ground
+	case before == Unknown && r.HeightKnown && r.Height < standsHigh && r.Groundspeed == 0 && r.Level:
+		return Ground
+	case before == Unknown && (r.LooksAirborne() || !r.HeightKnown && r.Groundspeed >= groundSpeed):
+		return Airborne
+	}
+	return before
+}
+
+// LooksAirborne reports whether a report by itself is one of an aircraft in the
+// air.
+func (r Reading) LooksAirborne() bool {
+	if !r.HeightKnown {
+		return r.Groundspeed > airborneSpeed
+	}
+	return r.Height > airborneHeight || r.Groundspeed > airborneSpeed && r.Rising
+}
