@@ -169,6 +169,29 @@ func TestProblems(t *testing.T) {
 	}
 }
 
+// TestAllowNamesWhatIsTaken asks the function that answers for all others'
+// paths: API Gateway's routes of GET take no HEAD.
+func TestAllowNamesWhatIsTaken(t *testing.T) {
+	status, err := api.New(deps(t), "api-status")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, test := range []struct{ method, path, allow string }{
+		{"POST", "/api/status", "GET, HEAD"}, {"POST", "/api/flights", "GET"}, {"HEAD", "/api/flights", "GET"},
+		{"GET", "/api/database/query", "POST"}, {"PUT", "/api/performance/optimize", "GET, POST"},
+	} {
+		t.Run(test.method+" "+test.path, func(t *testing.T) {
+			answer := ask(status, test.method, test.path)
+			if got := answer.Header().Get("Allow"); answer.Code != http.StatusMethodNotAllowed || got != test.allow {
+				t.Errorf("%d, Allow %q, want %q", answer.Code, got, test.allow)
+			}
+		})
+	}
+	if got := ask(status, "OPTIONS", "/api/flights").Header().Get("Allow"); got != "GET, OPTIONS" {
+		t.Errorf("OPTIONS: Allow %q", got)
+	}
+}
+
 type panicker struct{}
 
 func (panicker) At(context.Context, time.Time) (rawlog.Record, error) { panic("boom") }
@@ -321,6 +344,20 @@ func TestLambda(t *testing.T) {
 		plain := invoke(t, "/api/replay/vatsim-data.json", "", nil)
 		if plain.IsBase64Encoded || plain.Body != string(received) {
 			t.Errorf("base64 %t, %d bytes", plain.IsBase64Encoded, len(plain.Body))
+		}
+	})
+	t.Run("headers with commas are read whole", func(t *testing.T) {
+		squeezed := invoke(t, "/api/flights", "", map[string]string{"accept-encoding": "br, gzip"})
+		if squeezed.Headers["Content-Encoding"] != "gzip" {
+			t.Errorf("br, gzip: %v", squeezed.Headers)
+		}
+		list := invoke(t, "/api/flights", "limit=1", map[string]string{"accept": "text/csv, */*"})
+		if list.Headers["Content-Type"] != "application/json" {
+			t.Errorf("an Accept that is not exactly text/csv: %v", list.Headers)
+		}
+		etag := list.Headers["Etag"]
+		if again := invoke(t, "/api/flights", "limit=1", map[string]string{"if-none-match": `"other", ` + etag}); again.StatusCode != http.StatusNotModified {
+			t.Errorf("its tag %s among others: %d", etag, again.StatusCode)
 		}
 	})
 	t.Run("queries and problems pass", func(t *testing.T) {

@@ -59,7 +59,7 @@ func (s *service) wrap() (http.Handler, error) {
 		defer func() { s.report(r, watched, pattern, time.Since(began), recover()) }()
 		_, pattern = mux.Handler(r)
 		if r.Method == http.MethodOptions {
-			allowed, err := allowedMethods(r, elsewhere)
+			allowed, err := s.allowedMethods(r, elsewhere)
 			if err != nil {
 				s.note(r.Context(), err)
 			}
@@ -115,7 +115,7 @@ func takenAsKept(r *http.Request) bool {
 // own handler for such requests.
 func (s *service) unrouted(w http.ResponseWriter, r *http.Request, elsewhere func() (*route.Table, error)) {
 	problem := newProblem(r.Context(), http.StatusNotFound, string(fault.NotFound), "There is nothing at "+r.URL.Path+"; /api/docs says what there is.")
-	allowed, err := allowedMethods(r, elsewhere)
+	allowed, err := s.allowedMethods(r, elsewhere)
 	if err != nil {
 		s.note(r.Context(), err)
 	}
@@ -127,21 +127,28 @@ func (s *service) unrouted(w http.ResponseWriter, r *http.Request, elsewhere fun
 }
 
 // allowedMethods are those that a request's path takes, of whichever function;
-// "" for a path that nobody takes.
-func allowedMethods(r *http.Request, elsewhere func() (*route.Table, error)) (string, error) {
+// "" for a path that nobody takes. HEAD is one of them for this function's paths
+// alone: API Gateway does not take it for another's GET.
+func (s *service) allowedMethods(r *http.Request, elsewhere func() (*route.Table, error)) (string, error) {
 	all, err := elsewhere()
 	if err != nil {
 		return "", err
 	}
 	handler, pattern := all.Handler(r)
 	if method, _, _ := strings.Cut(pattern, " "); method == http.MethodGet {
-		return "GET, OPTIONS", nil // a HEAD that the gateway sent astray
+		return http.MethodGet, nil // a HEAD that the gateway sent astray
 	}
 	verdict := &discard{header: http.Header{}}
 	if pattern == "" {
 		handler.ServeHTTP(verdict, r)
 	}
-	return verdict.header.Get("Allow"), nil
+	allowed := verdict.header.Get("Allow")
+	head := r.Clone(r.Context())
+	head.Method = http.MethodHead
+	if _, own := s.mux.Handler(head); own == "" {
+		allowed = strings.Replace(allowed, "GET, HEAD", http.MethodGet, 1)
+	}
+	return allowed, nil
 }
 
 // everythingsMux knows the operations of all functions, to say of a request
