@@ -119,6 +119,8 @@ func TestProblems(t *testing.T) {
 	broken := deps(t)
 	broken.Live = liveView(t, nil, broken.Clock)
 	broken.Ledger = &ledger{err: fault.E("store.Ledger", fault.Unavailable, "53300", errors.New("password=secret"))}
+	silent := deps(t)
+	silent.Ledger = &ledger{err: fault.E("store.Ledger", fault.Timeout, "timeout", errors.New("password=secret"))}
 	panicking := deps(t)
 	panicking.Log = panicker{}
 	whole := deps(t)
@@ -141,6 +143,7 @@ func TestProblems(t *testing.T) {
 		{"a moment before the first snapshot", "GET", "/api/replay/vatsim-data.json?at=2020-01-01T00:00:00Z", whole, 404, "not_found", "", ""},
 		{"nothing in any layer", "GET", "/api/flights", broken, 503, "unavailable", "Retry-After", "15"},
 		{"a database without connections", "GET", "/api/feed/ledger", broken, 503, "unavailable", "Retry-After", "15"},
+		{"a database that is there and says nothing", "GET", "/api/feed/ledger", silent, 504, "timeout", "Retry-After", "15"},
 		{"a panic", "GET", "/api/replay/vatsim-data.json", panicking, 500, "internal", "", ""},
 	}
 	for _, test := range tests {

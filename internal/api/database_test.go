@@ -155,8 +155,8 @@ func TestStatements(t *testing.T) {
 func TestAStatementThatTakesTooLongIsATimeout(t *testing.T) {
 	handler, _ := databaseHandler(t, query.Limits{Time: 100 * time.Millisecond, Cost: 1e15})
 	got := askBody(handler, "POST", "/api/database/query", body(`select count(*) from generate_series(1, 1000000000)`))
-	if got.Code != http.StatusGatewayTimeout || !strings.Contains(got.Body.String(), "100ms") {
-		t.Errorf("%d %s", got.Code, got.Body)
+	if got.Code != http.StatusGatewayTimeout || !strings.Contains(got.Body.String(), "100ms") || got.Header().Get("Retry-After") != "" {
+		t.Errorf("%d %s, Retry-After %q", got.Code, got.Body, got.Header().Get("Retry-After"))
 	}
 }
 

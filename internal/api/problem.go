@@ -92,7 +92,7 @@ func (s *service) problem(ctx context.Context, err error) *Problem {
 	if errors.As(err, &classified) && classified.Message != "" {
 		problem.Detail = classified.Message
 	}
-	if class == fault.Unavailable || class == fault.Throttled {
+	if class == fault.Unavailable || class == fault.Throttled || class == fault.Timeout {
 		problem.retryAfter = retrySoon
 		if wait := fault.RetryAfter(err); wait > 0 {
 			problem.retryAfter = wait

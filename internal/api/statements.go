@@ -134,8 +134,8 @@ func (s *service) writeStatement(out *bytes.Buffer, answer *query.Answer) error 
 // come again.
 func (s *service) statementProblem(ctx context.Context, err error) *Problem {
 	problem := s.problem(ctx, err)
-	if wait := fault.RetryAfter(err); wait > 0 {
-		problem.retryAfter = wait
+	if wait := fault.RetryAfter(err); wait > 0 || fault.Is(err, fault.Timeout) {
+		problem.retryAfter = wait // a statement that was too slow is so again
 	}
 	var refusal *query.Refusal
 	if !errors.As(err, &refusal) {
