@@ -105,19 +105,30 @@ $$`
 
 // ensureQueryRole reports whether the role is there and as it should be. It
 // belongs to the whole server, where other databases may be migrated at this
-// moment: it writes only what differs, and again what another one wrote first.
+// moment: it writes only what differs.
 func ensureQueryRole(ctx context.Context, conn *pgx.Conn) (bool, error) {
+	var made bool
+	err := untilSettled(ctx, func() (err error) {
+		made, err = tryQueryRole(ctx, conn)
+		return err
+	})
+	return made, err
+}
+
+// untilSettled does the work again for as long as somebody else changes the
+// role at the same moment. Each time one of them comes through, and the work
+// looks first what is left to do, so that it ends.
+func untilSettled(ctx context.Context, work func() error) error {
 	var err error
 	for range 10 {
-		var made bool
-		if made, err = tryQueryRole(ctx, conn); err == nil || !raced(err) {
-			return made, err
+		if err = work(); err == nil || !raced(err) {
+			return err
 		}
 		if err := wait(ctx, 20*time.Millisecond); err != nil {
-			return false, err
+			return err
 		}
 	}
-	return false, err
+	return err
 }
 
 func wait(ctx context.Context, pause time.Duration) error {
@@ -221,27 +232,38 @@ func LetQueryRoleIn(ctx context.Context, adminURL, queryURL string) error {
 	if wanted.User != QueryRole {
 		return nil
 	}
-	if conn, err := pgx.ConnectConfig(ctx, wanted); err == nil {
-		closeQuietly(conn)
-		return nil
-	}
-	conn, err := pgx.Connect(ctx, adminURL)
-	if err != nil {
-		return classify(op, err)
-	}
-	defer closeQuietly(conn)
-	for range 10 {
-		// The verifier and not the password: statements may end in the server's log.
-		_, err = conn.Exec(ctx, `ALTER ROLE `+QueryRole+` PASSWORD '`+verifier(wanted.Password, []byte(rand.Text()))+`'`)
-		if err == nil || !raced(err) {
-			break
+	err = untilSettled(ctx, func() error {
+		if letIn(ctx, wanted) {
+			return nil
 		}
-	}
+		return setPassword(ctx, adminURL, wanted.Password)
+	})
 	if state := sqlstate(err); state == stateNotAllowed || state == "42704" {
 		return fault.E(op, fault.Unavailable, "query_role", err).
 			WithMessage("The database's role may not make " + QueryRole + ": let one that may create roles run migrate, or set QUERY_DATABASE_URL.")
 	}
 	return classify(op, err)
+}
+
+// letIn reports whether one can log in so.
+func letIn(ctx context.Context, config *pgx.ConnConfig) bool {
+	conn, err := pgx.ConnectConfig(ctx, config)
+	if err != nil {
+		return false
+	}
+	closeQuietly(conn)
+	return true
+}
+
+func setPassword(ctx context.Context, adminURL, password string) error {
+	conn, err := pgx.Connect(ctx, adminURL)
+	if err != nil {
+		return err
+	}
+	defer closeQuietly(conn)
+	// The verifier and not the password: statements may end in the server's log.
+	_, err = conn.Exec(ctx, `ALTER ROLE `+QueryRole+` PASSWORD '`+verifier(password, []byte(rand.Text()))+`'`)
+	return err
 }
 
 // verifier is what PostgreSQL keeps of a password (RFC 5803).
