@@ -3,7 +3,7 @@
 // itself. The first is an allow-list over the parse tree that PostgreSQL's own
 // grammar makes (Check): whatever is not named in it, statement, node,
 // function, type, operator or relation, is refused with its place and what is
-// allowed. The second is the role that runs it (store.EnsureQueryRole): it owns
+// allowed. The second is the role that runs it (store.QueryRole): it owns
 // nothing, can read those views alone and never writes. The third are limits
 // on the planner's estimate, rows, bytes, time and how many run at once.
 //

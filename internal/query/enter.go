@@ -100,19 +100,27 @@ func (w *walker) ownFunctions() string {
 
 // bounded asks for a constant where a number decides how much is made.
 func (w *walker) bounded(name string, fields object) error {
-	if !paddings()[name] {
+	args, _ := fields["args"].([]any)
+	switch {
+	case name == "bpchar" && len(args) > 1:
+		return w.refuse("function", "bpchar with a length is not allowed.", "Write ::char(n).")
+	case !paddings()[name], len(args) >= 2 && len(args) <= 3 && short(args[1]):
 		return nil
 	}
-	args, _ := fields["args"].([]any)
-	if len(args) >= 2 && len(args) <= 3 {
-		wrapped, _ := args[1].(object)
-		kind, constant := opened(wrapped)
-		number, isNumber := constant["ival"].(object)
-		if length, _ := number["ival"].(float64); kind == "A_Const" && isNumber && length <= longestPadding {
-			return nil
-		}
-	}
-	return w.refuse("function", name+" with such a length is not allowed.", fmt.Sprintf("Its length must be a number written out, up to %d.", longestPadding))
+	return w.tooLong("function", name)
+}
+
+// short reports whether a length is a number written out, and small.
+func short(value any) bool {
+	wrapped, _ := value.(object)
+	kind, constant := opened(wrapped)
+	number, isNumber := constant["ival"].(object)
+	length, _ := number["ival"].(float64)
+	return kind == "A_Const" && isNumber && length <= longestPadding
+}
+
+func (w *walker) tooLong(code, name string) error {
+	return w.refuse(code, name+" with such a length is not allowed.", fmt.Sprintf("Its length must be a number written out, up to %d.", longestPadding))
 }
 
 func (w *walker) typeName(fields object) error {
@@ -123,6 +131,10 @@ func (w *walker) typeName(fields object) error {
 	if !ok || len(names) != 1 || !w.types[names[0]] {
 		return w.refuse("type", fmt.Sprintf("The type %s is not allowed.", strings.Join(names, ".")),
 			"Allowed are numbers, text, dates and times, boolean, uuid, bytea, json, jsonb, ranges and arrays of these.")
+	}
+	lengths, _ := fields["typmods"].([]any)
+	if names[0] == "bpchar" && slices.ContainsFunc(lengths, func(length any) bool { return !short(length) }) {
+		return w.tooLong("type", "char")
 	}
 	return nil
 }

@@ -1,9 +1,12 @@
 package query
 
 import (
-	"slices"
+	"errors"
+	"fmt"
+	"reflect"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/go-json-experiment/json"
 
@@ -22,8 +25,10 @@ func fixture() *Catalogue {
 	}
 }
 
-// FuzzCheck holds what passes against a walk of its own, which knows nothing of
-// rules and scopes: it looks at every object in the tree, wherever it is.
+// FuzzCheck holds what passes against a walk of its own (looker), which knows
+// nothing of rules, and against how the statement is sent: behind DECLARE and
+// EXPLAIN it must be the same one statement. What is refused must say why and
+// where, and nothing may overflow the parser.
 func FuzzCheck(f *testing.F) {
 	for _, h := range hostiles() {
 		f.Add(h.sql)
@@ -31,99 +36,103 @@ func FuzzCheck(f *testing.F) {
 	for _, statement := range everyday() {
 		f.Add(statement)
 	}
+	for _, place := range places() {
+		f.Add(fmt.Sprintf(place, "1"))
+		f.Add(fmt.Sprintf(place, "pg_sleep(1)"))
+	}
 	f.Add("SELECT " + strings.Repeat("(", 300) + "1" + strings.Repeat(")", 300))
 	f.Add("SELECT 1" + strings.Repeat("+1", 3000))
 	f.Add("SELECT " + strings.Repeat("- ", 5000) + "1")
+	f.Add("/* ; */ -- ;\nSELECT 1;;")
+	f.Add("WITH a AS (WITH b AS (SELECT 1) SELECT * FROM b) SELECT * FROM a, (SELECT 1 UNION (WITH c AS (TABLE a) TABLE c)) d")
 	known := fixture()
 	f.Fuzz(func(t *testing.T, text string) {
-		statement, err := Check(text, grammar.Parse, known)
+		statement, err := Check(text, func(text string) (string, error) {
+			tree, err := grammar.Parse(text)
+			if errors.Is(err, grammar.ErrTooLarge) {
+				t.Errorf("a weight of %d was too much: %v", weight(text), err)
+			}
+			return tree, err
+		}, known)
 		if err != nil {
+			expectTold(t, text, err)
 			return
 		}
-		tree, err := grammar.Parse(text)
-		if err != nil {
-			t.Fatalf("it passed and is no SQL: %v", err)
+		tree := treeOf(t, text)
+		expectSame(t, tree, treeOf(t, declare+text), "DeclareCursorStmt")
+		expectSame(t, tree, treeOf(t, explain+text), "ExplainStmt")
+		seen := &looker{known: known, statement: statement}
+		seen.look("", tree, nil)
+		for _, wrong := range seen.wrong {
+			t.Error(wrong)
 		}
-		var parsed struct {
-			Stmts []struct {
-				Stmt object `json:"stmt"`
-			} `json:"stmts"`
-		}
-		if err := json.Unmarshal([]byte(tree), &parsed); err != nil || len(parsed.Stmts) != 1 {
-			t.Fatalf("%d statements, %v", len(parsed.Stmts), err)
-		}
-		seen := &looker{}
-		seen.look(parsed.Stmts[0].Stmt)
-		seen.expect(t, known, statement)
 	})
 }
 
-// looker collects names from a tree without minding where they stand.
-type looker struct {
-	kinds, relations, schemas, calls, parts, types []string
+// treeOf parses a text that must be one statement.
+func treeOf(t *testing.T, text string) object {
+	t.Helper()
+	tree, err := grammar.Parse(text)
+	if err != nil {
+		t.Fatalf("it passed and is no SQL: %v\n%s", err, text)
+	}
+	var parsed struct {
+		Stmts []struct {
+			Stmt object `json:"stmt"`
+		} `json:"stmts"`
+	}
+	if err := json.Unmarshal([]byte(tree), &parsed); err != nil || len(parsed.Stmts) != 1 {
+		t.Fatalf("%d statements, %v\n%s", len(parsed.Stmts), err, text)
+	}
+	return parsed.Stmts[0].Stmt
 }
 
-func (l *looker) look(value any) {
+// expectSame asks that the whole of sent is one statement of the kind around
+// the tree.
+func expectSame(t *testing.T, tree, sent object, kind string) {
+	t.Helper()
+	around, _ := sent[kind].(object)
+	if !reflect.DeepEqual(placeless(around["query"]), placeless(tree)) {
+		t.Fatalf("sent as %s it is another statement: %v", kind, sent)
+	}
+}
+
+// placeless is a tree without where its parts stand.
+func placeless(value any) any {
 	switch value := value.(type) {
 	case []any:
-		for _, each := range value {
-			l.look(each)
+		bare := make([]any, len(value))
+		for i, each := range value {
+			bare[i] = placeless(each)
 		}
+		return bare
 	case object:
-		for kind, inner := range value {
-			l.kinds = append(l.kinds, kind)
-			fields, _ := inner.(object)
-			switch kind {
-			case "RangeVar":
-				name, _ := fields["relname"].(string)
-				schema, _ := fields["schemaname"].(string)
-				l.relations, l.schemas = append(l.relations, name), append(l.schemas, schema)
-			case "CommonTableExpr":
-				name, _ := fields["ctename"].(string)
-				l.parts = append(l.parts, name)
-			case "FuncCall":
-				names, _ := texts(fields["funcname"])
-				l.calls = append(l.calls, strings.Join(names, "."))
-			case "typeName", "TypeName":
-				names, _ := texts(fields["names"])
-				l.types = append(l.types, names[len(names)-1])
+		bare := object{}
+		for name, inner := range value {
+			if name != "location" {
+				bare[name] = placeless(inner)
 			}
-			l.look(inner)
 		}
+		return bare
+	default:
+		return value
 	}
 }
 
-func (l *looker) expect(t *testing.T, known *Catalogue, statement Statement) {
-	for _, kind := range l.kinds {
-		if strings.HasSuffix(kind, "Stmt") && kind != "SelectStmt" || slices.Contains([]string{
-			"intoClause", "IntoClause", "lockingClause", "LockingClause", "RangeTableSample", "RangeTableFunc", "JsonTable", "XmlExpr", "ParamRef",
-			"catalogname", "recursive", "CurrentOfExpr", "MergeSupportFunc",
-		}, kind) {
-			t.Fatalf("%s passed", kind)
-		}
-	}
-	for i, name := range l.relations {
-		schema := l.schemas[i]
-		if known.Relations[name] && (schema == "" || schema == Schema) {
-			if !slices.Contains(statement.Relations, name) && !slices.Contains(l.parts, name) {
-				t.Fatalf("%s is read and not told", name)
-			}
-			continue
-		}
-		if schema != "" || !slices.Contains(l.parts, name) {
-			t.Fatalf("%s.%s passed", schema, name)
-		}
-	}
-	for _, call := range l.calls {
-		bare := strings.TrimPrefix(strings.TrimPrefix(call, "pg_catalog."), Schema+".")
-		if !allowedFunctions()[bare] && !allowedTypes()[bare] && !known.Functions[bare] || strings.HasPrefix(bare, "pg_") {
-			t.Fatalf("%s passed", call)
-		}
-	}
-	for _, name := range l.types {
-		if strings.HasPrefix(name, "reg") || !allowedTypes()[name] {
-			t.Fatalf("the type %s passed", name)
-		}
+// expectTold asks that a refusal is a sentence and that its place is in the
+// text.
+func expectTold(t *testing.T, text string, err error) {
+	t.Helper()
+	var refusal *Refusal
+	switch {
+	case !errors.As(err, &refusal):
+		t.Errorf("%v is no refusal", err)
+	case refusal.Code == "" || !strings.HasSuffix(refusal.Why, ".") || !utf8.ValidString(refusal.Sentence()):
+		t.Errorf("%s: it says %q", refusal.Code, refusal.Sentence())
+	case refusal.Line < 0 || refusal.Column < 0 || refusal.Offset < 0 || (refusal.Line == 0) != (refusal.Offset == 0):
+		t.Errorf("line %d, column %d, character %d", refusal.Line, refusal.Column, refusal.Offset)
+	case refusal.Offset > utf8.RuneCountInString(text)+1 || refusal.Line > strings.Count(text, "\n")+1:
+		t.Errorf("line %d, character %d, which is beyond the text", refusal.Line, refusal.Offset)
 	}
 }
 

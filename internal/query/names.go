@@ -35,9 +35,10 @@ func allowedFunctions() map[string]bool {
 	degrees div exp floor gcd lcm ln log log10 min_scale mod pi power radians round scale sign sin sind sinh
 	sqrt tan tand tanh trim_scale trunc width_bucket
 
-	ascii bit_length btrim char_length character_length chr concat concat_ws decode encode initcap left length
-	lower lpad ltrim md5 normalize octet_length overlay position regexp_count regexp_instr regexp_like
-	regexp_match regexp_matches regexp_replace regexp_split_to_array regexp_split_to_table regexp_substr
+	ascii bit_length btrim char_length character_length chr concat concat_ws decode encode initcap is_normalized
+	left length like_escape lower lpad ltrim md5 normalize octet_length overlay position regexp_count
+	regexp_instr regexp_like regexp_match regexp_matches regexp_replace
+	regexp_split_to_array regexp_split_to_table regexp_substr
 	replace reverse right rpad rtrim sha256 similar_to_escape split_part starts_with string_to_array string_to_table
 	strpos substr substring to_char to_date to_hex to_number to_timestamp translate unistr upper
 
@@ -92,7 +93,8 @@ func allowedSymbols() map[string]bool {
 // allowedCollations order text without looking anything else up.
 func allowedCollations() map[string]bool { return set(`C POSIX default ucs_basic`) }
 
-// paddings take a length; a constant one bounds what they make.
+// paddings take a length; a constant one bounds what they make. The type
+// char(n) pads as well, and has the same bound.
 func paddings() map[string]bool { return set(`lpad rpad`) }
 
 // longestPadding is generous for a column of text.

@@ -56,6 +56,10 @@ func (p Parser) parse(text string) (object, error) {
 	case 0:
 		return nil, &Refusal{Code: "empty", Why: "There is no statement.", Allowed: allowedStatements}
 	case 1:
+		if before := parsed.Stmts[0].Start; before > 0 {
+			// Behind DECLARE and EXPLAIN, PostgreSQL would not take it.
+			return nil, (&Refusal{Code: "statements", Why: "There is an empty statement before this one.", Allowed: "One at a time is allowed."}).at(text, before-1)
+		}
 		return parsed.Stmts[0].Stmt, nil
 	default:
 		second := parsed.Stmts[1].Start
