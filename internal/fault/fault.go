@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"strconv"
+	"strings"
 	"time"
 )
 
@@ -109,6 +111,24 @@ func RetryAfter(err error) time.Duration {
 		return classified.RetryAfter
 	}
 	return 0
+}
+
+// AskedWait is how long an answer's Retry-After asks to wait, in seconds or by a
+// date; 0 when it does not. A date is counted from the answer's own, so that
+// clocks that differ do not matter.
+func AskedWait(header http.Header, now time.Time) time.Duration {
+	text := strings.TrimSpace(header.Get("Retry-After"))
+	if seconds, err := strconv.ParseInt(text, 10, 32); err == nil {
+		return max(time.Duration(seconds)*time.Second, 0)
+	}
+	until, err := http.ParseTime(text)
+	if err != nil {
+		return 0
+	}
+	if sent, err := http.ParseTime(header.Get("Date")); err == nil {
+		now = sent
+	}
+	return max(until.Sub(now), 0)
 }
 
 // Is reports whether err is of the class.

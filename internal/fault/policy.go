@@ -68,6 +68,16 @@ func FeedPolicy() PolicyOptions {
 	}
 }
 
+// ReceiverPolicy is for one receiver of alerts: what fails is tried again by
+// later runs, and after three failures it is spared for two of these, so that
+// what waits for it does not cost a run its time. It counts as nobody's
+// upstream: whether somebody's webhook is up says nothing about this program.
+func ReceiverPolicy(patience time.Duration) PolicyOptions {
+	return PolicyOptions{
+		Name: "receiver", Timeout: patience, Breaker: BreakerOptions{Failures: 3, Delay: 110 * time.Second},
+	}
+}
+
 // PostgresPolicy is for the database: transactions that lose to others, which
 // again tells, are repeated. Statements carry their own timeouts. There is no
 // breaker: connecting is bounded, and a recorder must find its database again

@@ -41,11 +41,14 @@ type Threshold struct {
 }
 
 const (
-	rateWindow = 15 * time.Minute
-	newWindow  = time.Hour
-	leastAsked = 20
-	worstRate  = 0.05
-	noTickFor  = time.Minute
+	// RateWindow is the span over which a share of failed requests is reckoned.
+	RateWindow = 15 * time.Minute
+	// LeastAsked is the fewest requests of which there is such a share.
+	LeastAsked = 20
+
+	newWindow = time.Hour
+	worstRate = 0.05
+	noTickFor = time.Minute
 )
 
 // Thresholds are the conditions in force.
@@ -54,7 +57,7 @@ func Thresholds() []Threshold {
 		{AlertDatabase, Critical, 0, "", "PostgreSQL does not answer", "history cannot be read, and what is recorded waits in the log"},
 		{AlertNoTick, Critical, noTickFor.Seconds(), "seconds", "the newest tick in the ledger is older", "four ticks; FAULTS I9 asks for two to be told of as stale"},
 		{
-			AlertErrorRate, Critical, worstRate, "share", fmt.Sprintf("of a function's requests of 15 minutes failed, of %d at least", leastAsked),
+			AlertErrorRate, Critical, worstRate, "share", fmt.Sprintf("of a function's requests of 15 minutes failed, of %d at least", LeastAsked),
 			"one dashboard's thirty panels with two that fail is above it, a single failure is not",
 		},
 		{AlertBreakerOpen, Warning, 0, "", "a circuit breaker is open in a process that spoke within 15 minutes", "the policies in internal/fault"},
@@ -150,7 +153,7 @@ func (e Evidence) rates() []Alert {
 	for _, function := range slices.Sorted(maps.Keys(byFunction)) {
 		volume := byFunction[function]
 		rate := volume.ErrorRate()
-		if volume.Requests < leastAsked || *rate <= worstRate {
+		if volume.Requests < LeastAsked || *rate <= worstRate {
 			continue
 		}
 		found = append(found, Alert{
@@ -165,7 +168,7 @@ func (e Evidence) rates() []Alert {
 func (e Evidence) breakers() []Alert {
 	var found []Alert
 	for _, upstream := range e.Upstreams {
-		if upstream.State == "closed" || upstream.Told.Before(e.Now.Add(-rateWindow)) {
+		if upstream.State == "closed" || upstream.Told.Before(e.Now.Add(-RateWindow)) {
 			continue
 		}
 		found = append(found, Alert{

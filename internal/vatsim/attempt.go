@@ -6,7 +6,6 @@ import (
 	"crypto/sha256"
 	"net/http"
 	"strconv"
-	"strings"
 	"time"
 
 	"go.uber.org/zap"
@@ -106,7 +105,7 @@ func (c *Client) fetched(response *http.Response, url string) Fetched {
 // statusFault is the error of an answer that is neither 200 nor an expected 304.
 func (c *Client) statusFault(op string, response *http.Response) error {
 	reason := "http_" + strconv.Itoa(response.StatusCode)
-	wait := min(retryAfter(response.Header, c.options.Clock()), c.options.MaxWait)
+	wait := min(fault.AskedWait(response.Header, c.options.Clock()), c.options.MaxWait)
 	class := fault.Upstream
 	switch response.StatusCode {
 	case http.StatusTooManyRequests:
@@ -118,23 +117,6 @@ func (c *Client) statusFault(op string, response *http.Response) error {
 		class = fault.NotFound
 	}
 	return fault.E(op, class, reason, nil).WithRetryAfter(wait)
-}
-
-// retryAfter reads seconds or a date; 0 when there is neither. A date is
-// counted from the answer's own, so that clocks that differ do not matter.
-func retryAfter(header http.Header, now time.Time) time.Duration {
-	text := strings.TrimSpace(header.Get("Retry-After"))
-	if seconds, err := strconv.ParseInt(text, 10, 32); err == nil {
-		return max(time.Duration(seconds)*time.Second, 0)
-	}
-	until, err := http.ParseTime(text)
-	if err != nil {
-		return 0
-	}
-	if sent, err := http.ParseTime(header.Get("Date")); err == nil {
-		now = sent
-	}
-	return max(until.Sub(now), 0)
 }
 
 // checkShape refuses a body that cannot be the JSON value that begins with
