@@ -146,13 +146,14 @@ func (e *Evaluator) look(ctx context.Context, now time.Time, name string, subjec
 	ctx, cancel := context.WithTimeout(ctx, observeBudget)
 	defer cancel()
 	s := &seen{description: figure.Describe()}
-	var err error
-	if s.Observation, err = figure.Observe(ctx, now, subjects); err != nil {
+	observed, err := figure.Observe(ctx, now, subjects)
+	if err != nil {
 		e.Faults.Note(ctx, err)
 		e.Logger.Warn("a figure could not be had", zap.String("figure", name), zap.Error(err))
 		s.problem = "the figure could not be had: " + fault.ReasonOf(err)
 		return s
 	}
+	s.Observation = observed
 	if age := now.Sub(s.AsOf); s.description.MaxAge > 0 && age > s.description.MaxAge {
 		s.Observation = Observation{AsOf: s.AsOf}
 		s.problem = "the figure is " + age.Truncate(time.Second).String() + " old"
