@@ -21,16 +21,19 @@ import (
 // new ones in the place of the old.
 func rebuildTables(ctx context.Context, s session) error {
 	return onLog(ctx, s, false, func(ctx context.Context, runtime *app.Runtime, log *rawlog.Log) error {
-		options := rebuildOptions(runtime, log)
+		options, err := rebuildOptions(ctx, runtime, log)
+		if err != nil {
+			return err
+		}
 		options.Swap = true
-		options.Progress = progressLine(s.out, "snapshots projected")
+		options.Progress = progressLine(s.out)
 		report, err := rebuild.Run(ctx, options)
 		if err != nil {
 			return err
 		}
-		fmt.Fprintf(s.out, "Rebuilt from %s records of the log: %s snapshots, %s rows, %s positions, %d hours in chunks, in %s\n",
+		fmt.Fprintf(s.out, "Rebuilt from %s records of the log: %s snapshots, %s rows, %s positions, %d hours in chunks, %s movements, in %s\n",
 			grouped(int64(report.Records)), grouped(int64(report.Snapshots)), grouped(int64(report.Rows)), grouped(int64(report.Positions)),
-			report.ChunkedHours, report.Took.Round(time.Millisecond))
+			report.ChunkedHours, grouped(int64(report.Movements)), report.Took.Round(time.Millisecond))
 		if report.Unreadable > 0 {
 			fmt.Fprintf(s.out, "%s records cannot be read: see the log above\n", grouped(int64(report.Unreadable)))
 		}
@@ -38,19 +41,20 @@ func rebuildTables(ctx context.Context, s session) error {
 	})
 }
 
-func rebuildOptions(runtime *app.Runtime, log *rawlog.Log) rebuild.Options {
+func rebuildOptions(ctx context.Context, runtime *app.Runtime, log *rawlog.Log) (rebuild.Options, error) {
+	places, err := runtime.Places(ctx)
 	settings := runtime.Config
 	return rebuild.Options{
-		Log: log, DatabaseURL: settings.DatabaseURL, Source: settings.Source, Schema: settings.DatabaseSchema,
+		Log: log, Places: places, DatabaseURL: settings.DatabaseURL, Source: settings.Source, Schema: settings.DatabaseSchema,
 		SuspiciousTicks: settings.SuspiciousTicks, ChunkDelay: settings.ChunkDelay, Logger: runtime.Logger,
-	}
+	}, err
 }
 
 // progressLine returns a function that says how far a long step is, every few
 // seconds.
-func progressLine(out io.Writer, what string) func(done, total int) {
+func progressLine(out io.Writer) func(what string, done, total int) {
 	last := time.Now()
-	return func(done, total int) {
+	return func(what string, done, total int) {
 		if time.Since(last) < 5*time.Second {
 			return
 		}
@@ -64,20 +68,24 @@ func progressLine(out io.Writer, what string) func(done, total int) {
 func verifyTables(ctx context.Context, s session) error {
 	return onLog(ctx, s, true, func(ctx context.Context, runtime *app.Runtime, log *rawlog.Log) error {
 		settings := runtime.Config
+		progress := progressLine(s.out)
 		report, err := verify.Run(ctx, verify.Options{
 			Log: log, URL: settings.DatabaseURL, Schema: settings.DatabaseSchema, Source: settings.Source,
 			RetainPositions: settings.RetainPositions, RetainHistory: settings.RetainHistory,
-			Progress: progressLine(s.out, "snapshots compared"),
+			Progress: func(done, total int) { progress("snapshots compared", done, total) },
 			Replay: func(ctx context.Context, from time.Time) error {
 				// Of its own: the counts that are compared need its connections closed.
 				replaying := &app.Runtime{Config: settings, Logger: runtime.Logger, Clock: time.Now}
 				return errors.Join(app.Replay(ctx, replaying, from), replaying.Close())
 			},
-			Rebuild: func(ctx context.Context, schema string, through time.Time) error {
-				options := rebuildOptions(runtime, log)
+			Rebuild: func(ctx context.Context, schema string, through, analyzed time.Time) error {
+				options, err := rebuildOptions(ctx, runtime, log)
+				if err != nil {
+					return err
+				}
 				options.FreshSchema, options.Through = schema, through
-				options.Progress = progressLine(s.out, "snapshots recomputed")
-				_, err := rebuild.Run(ctx, options)
+				options.Progress, options.AnalyzeThrough = progress, analyzed
+				_, err = rebuild.Run(ctx, options)
 				return err
 			},
 		})

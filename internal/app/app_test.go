@@ -167,6 +167,14 @@ func TestEveryFunctionAnswersItsEvent(t *testing.T) {
 		t.Errorf("%d snapshots have positions, want 2", n)
 	}
 
+	w.invoke(t, "analyze", "analyze")
+	if n := w.count(t, `select count(*) from sky.analyzed a join sky.snapshots using (at) where a.pilots = snapshots.pilots`); n != 2 {
+		t.Errorf("analyze took %d snapshots, want 2", n)
+	}
+	if n := w.count(t, `select count(*) from sky.flight_legs`); n == 0 {
+		t.Error("analyze found no flights")
+	}
+
 	w.invoke(t, "cleanup", "cleanup")
 	if n := w.count(t, `select count(*) from pg_inherits where inhparent = 'sky.position_chunks'::regclass`); n < 3 {
 		t.Errorf("cleanup made %d day partitions", n)

@@ -10,6 +10,7 @@ func Builders() map[string]Build {
 		"ingest":  Ingest,
 		"cleanup": Cleanup,
 
+		"analyze":   Analyze,
 		"reference": Reference,
 
 		"api-status":      APIStatus,

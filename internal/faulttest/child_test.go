@@ -16,6 +16,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"github.com/skyledger/skyledger/internal/analyze"
 	"github.com/skyledger/skyledger/internal/fault"
 	"github.com/skyledger/skyledger/internal/ingest"
 	"github.com/skyledger/skyledger/internal/rawlog"
@@ -70,6 +71,12 @@ func beChild(text string) int {
 	defer opened.close()
 	said := result{}
 	said.Report, err = opened.recorder.Tick(ctx, tickAt(o.Tick))
+	if err == nil {
+		analysis := analyze.New(analyze.Options{Log: opened.log, Store: hurtAnalysis{opened.store, hurt}, Places: places()})
+		if _, err = analysis.Run(ctx); fault.Retryable(err) || fault.Is(err, fault.Conflict) {
+			err = nil // the next minute's
+		}
+	}
 	if err != nil {
 		said.Error = err.Error()
 	}
@@ -97,6 +104,7 @@ func points() []string {
 	return []string{
 		"before the fetch", "after the fetch", "after compression", "before the log's append", "with the log's lock", "with half a frame written", "after the log's append",
 		"after the body is confirmed", "before the commit", "after the commit", "before the live view", "after the live view",
+		"before the analysis commits", "after the analysis committed",
 	}
 }
 
@@ -182,6 +190,18 @@ func (s *hurtStore) Commit(ctx context.Context, changes store.Changes) error {
 		reason = fault.ReasonOf(err)
 	}
 	s.hurt.commits = append(s.hurt.commits, reason)
+	return err
+}
+
+type hurtAnalysis struct {
+	analyze.Store
+	hurt *hurt
+}
+
+func (s hurtAnalysis) CommitAnalysis(ctx context.Context, changes store.Analysis) error {
+	s.hurt.at("before the analysis commits")
+	err := s.Store.CommitAnalysis(ctx, changes)
+	s.hurt.at("after the analysis committed")
 	return err
 }
 

@@ -50,6 +50,7 @@ func TestFeedRepeats(t *testing.T) {
 		w := newWorld(t)
 		w.record(0, 1, 12)
 		w.stop()
+		w.checkAnalysis()
 		before := w.tuples()
 		delete(before, "ticks")
 		w.start()

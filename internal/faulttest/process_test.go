@@ -253,6 +253,7 @@ func TestFrozen(t *testing.T) {
 			}
 			w.feed.Always(networkPath, nil)
 			w.record(3, 5, 12)
+			w.checkAnalysis()
 			before := w.dump()
 			c.signal(syscall.SIGCONT)
 			said, _ := c.wait()
@@ -269,6 +270,29 @@ func TestFrozen(t *testing.T) {
 			w.verify()
 		})
 	}
+}
+
+func TestFrozenAnalysis(t *testing.T) {
+	t.Parallel()
+	scenario(t, 31, "an analysis that is frozen before it commits is refused when it wakes", func(t *testing.T) {
+		w := newWorld(t)
+		w.record(0, 1, 12)
+		w.serve(traffic(2, 12))
+		c := w.spawn(2, "before the analysis commits", syscall.SIGSTOP)
+		eventually(t, "the child is frozen", func() bool { return c.state() == "T" })
+		w.record(3, 5, 12)
+		w.checkAnalysis() // by somebody else
+		before := w.dump()
+		c.signal(syscall.SIGCONT)
+		if said, _ := c.wait(); said.Error != "" {
+			t.Errorf("the sleeper: error %q", said.Error)
+		}
+		if diff := cmp.Diff(before, w.dump()); diff != "" {
+			t.Errorf("it wrote:\n%s", shorten(diff))
+		}
+		w.record(6, 6, 12)
+		w.verify()
+	})
 }
 
 func TestFenced(t *testing.T) {

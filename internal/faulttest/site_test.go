@@ -7,6 +7,7 @@ import (
 	"github.com/redis/go-redis/v9"
 	"go.uber.org/zap"
 
+	"github.com/skyledger/skyledger/internal/analyze"
 	"github.com/skyledger/skyledger/internal/fault"
 	"github.com/skyledger/skyledger/internal/ingest"
 	"github.com/skyledger/skyledger/internal/live"
@@ -51,6 +52,7 @@ func defaultSite(statusURL, logDir string) site {
 // parts are a process's: what a cold start opens.
 type parts struct {
 	recorder *ingest.Recorder
+	analyst  *analyze.Runner
 	feed     *vatsim.Client
 	policy   *fault.Policy
 	log      *rawlog.Log
@@ -98,6 +100,7 @@ func (s site) open(ctx context.Context, now func() time.Time, adapt func(*ingest
 		adapt(&options)
 	}
 	p.recorder = ingest.New(options)
+	p.analyst = analyze.New(analyze.Options{Log: p.log, Store: p.store, Places: places(), Logger: s.logger})
 	return p, nil
 }
 

@@ -14,9 +14,11 @@ import (
 	"github.com/jackc/pgx/v5"
 	"go.uber.org/zap"
 
+	"github.com/skyledger/skyledger/internal/analyze"
 	"github.com/skyledger/skyledger/internal/app"
 	"github.com/skyledger/skyledger/internal/config"
 	"github.com/skyledger/skyledger/internal/rebuild"
+	"github.com/skyledger/skyledger/internal/reference"
 	"github.com/skyledger/skyledger/internal/store"
 	"github.com/skyledger/skyledger/internal/vatsim"
 	"github.com/skyledger/skyledger/internal/verify"
@@ -28,6 +30,7 @@ func (w *world) verify() {
 	w.t.Helper()
 	w.check()
 	w.stop()
+	w.checkAnalysis()
 	w.checkReplay()
 	w.checkIndependently()
 }
@@ -303,9 +306,10 @@ func (w *world) checkRetained(positions, history time.Duration) {
 		Log: log, URL: w.site.DatabaseURL, Schema: store.DefaultSchema, Source: source, Samples: 1000,
 		RetainPositions: positions, RetainHistory: history,
 		Replay: w.replayLog,
-		Rebuild: func(ctx context.Context, schema string, through time.Time) error {
+		Rebuild: func(ctx context.Context, schema string, through, analyzed time.Time) error {
 			_, err := rebuild.Run(ctx, rebuild.Options{
-				Log: log, DatabaseURL: w.site.DatabaseURL, Source: source, FreshSchema: schema, Through: through,
+				Log: log, Places: places(), DatabaseURL: w.site.DatabaseURL, Source: source, FreshSchema: schema,
+				Through: through, AnalyzeThrough: analyzed,
 				SuspiciousTicks: w.site.SuspiciousTicks, ChunkDelay: 10 * time.Minute,
 			})
 			return err
@@ -317,6 +321,34 @@ func (w *world) checkRetained(positions, history time.Duration) {
 		must(w.t, report.Print(&text))
 		w.t.Errorf("verify:\n%s", text.String())
 	}
+}
+
+// checkAnalysis lets a process that has only just started analyse what is left:
+// all that is projected is analysed then, I6 finds nothing more to do, and I7
+// compares what was found.
+func (w *world) checkAnalysis() {
+	w.t.Helper()
+	ctx := context.Background()
+	log, err := w.site.openLog(ctx)
+	must(w.t, err)
+	defer func() { _ = log.Close() }()
+	database, err := store.Open(ctx, store.Options{URL: w.site.DatabaseURL, Source: source})
+	must(w.t, err)
+	defer database.Close()
+	_, err = analyze.New(analyze.Options{Log: log, Store: database, Places: places()}).Run(ctx)
+	must(w.t, err)
+	conn := connect(w.t, w.site.DatabaseURL)
+	defer func() { _ = conn.Close(ctx) }()
+	var left int
+	must(w.t, conn.QueryRow(ctx, `SELECT count(*) FROM snapshots s WHERE NOT EXISTS (SELECT FROM analyzed a WHERE a.at = s.at)`).Scan(&left))
+	if left > 0 {
+		w.t.Errorf("%d snapshots are projected and not analysed", left)
+	}
+}
+
+// places are the embedded airports and no FIRs.
+func places() *reference.Reader {
+	return reference.NewReader(reference.ReaderOptions{Clock: time.Now, Logger: zap.NewNop()})
 }
 
 // replayLog gives a process the log's records from a moment on once more.

@@ -16,6 +16,7 @@ import (
 	"go.uber.org/zap/zaptest/observer"
 
 	"github.com/skyledger/skyledger/internal/app"
+	"github.com/skyledger/skyledger/internal/fault"
 	"github.com/skyledger/skyledger/internal/feedserver"
 	"github.com/skyledger/skyledger/internal/feedserver/scripted"
 	"github.com/skyledger/skyledger/internal/ingest"
@@ -163,6 +164,9 @@ func (w *world) tick(k int) ingest.Report {
 	if err != nil {
 		w.t.Fatalf("tick %d: %v", k, err)
 	}
+	if k%4 == 3 {
+		w.analyze()
+	}
 	return report
 }
 
@@ -175,6 +179,15 @@ func (w *world) record(from, to, pilots int) {
 		if report := w.tick(k); report.Outcome != store.Received || report.Delayed != "" {
 			w.t.Fatalf("tick %d is %s %q, delayed %q", k, report.Outcome, report.Reason, report.Delayed)
 		}
+	}
+}
+
+// analyze runs the analysis, as every minute does. What the database refuses
+// now is the next one's.
+func (w *world) analyze() {
+	w.t.Helper()
+	if _, err := w.parts.analyst.Run(context.Background()); err != nil && !fault.Retryable(err) && !fault.Is(err, fault.Conflict) {
+		w.t.Errorf("analysis: %v", err)
 	}
 }
 

@@ -100,6 +100,14 @@ func Functions() []Function {
 			Uses: []Resource{Database, Cache, LogRead, LogWrite, TickQueue, Internet, SecretsRead},
 		},
 		{
+			Name:    "analyze",
+			Purpose: "finds out what the network did: flights and movements",
+			Trigger: Trigger{Schedule: Schedule(time.Minute), RetryLimit: 0, MaxEventAge: time.Minute},
+			// One at a time: a second one would only be refused by the first one's commits.
+			Memory: 512, Timeout: time.Minute, Concurrency: 1,
+			Uses: []Resource{Database, LogRead, SecretsRead},
+		},
+		{
 			Name:    "cleanup",
 			Purpose: "makes partitions ahead, turns finished hours into chunks, compacts the log, ends what is past retention",
 			Trigger: Trigger{Schedule: Schedule(time.Hour), RetryLimit: 1, MaxEventAge: 30 * time.Minute},

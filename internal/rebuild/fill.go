@@ -19,9 +19,11 @@ const (
 // fill projects the log into the fresh schema until nothing is left to project:
 // what came in meanwhile follows, and what came in late is put into its place.
 func (r *rebuild) fill(ctx context.Context) error {
-	var err error
-	if r.filler, err = newFiller(ctx, r.fresh, r.Options); err != nil {
-		return err
+	if r.filler == nil {
+		var err error
+		if r.filler, err = newFiller(ctx, r.fresh, r.Options); err != nil {
+			return err
+		}
 	}
 	for {
 		waiting, err := r.waiting(ctx)
@@ -168,7 +170,7 @@ func (r *rebuild) project(ctx context.Context, entry rawlog.Entry, record rawlog
 	r.report.Rows += done.rows
 	r.report.Positions += done.positions
 	if r.Progress != nil {
-		r.Progress(r.report.Snapshots, max(r.report.Records, r.report.Snapshots))
+		r.Progress("snapshots projected", r.report.Snapshots, max(r.report.Records, r.report.Snapshots))
 	}
 	if !entry.At.Truncate(time.Hour).Equal(hour) {
 		return r.chunk(ctx)

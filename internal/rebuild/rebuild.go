@@ -14,6 +14,7 @@ import (
 
 	"github.com/skyledger/skyledger/internal/fault"
 	"github.com/skyledger/skyledger/internal/rawlog"
+	"github.com/skyledger/skyledger/internal/reference"
 	"github.com/skyledger/skyledger/internal/store"
 )
 
@@ -23,9 +24,16 @@ type Log interface {
 	Range(ctx context.Context, from, to time.Time) iter.Seq2[rawlog.Record, error]
 }
 
+// Places is where the reference data come from that analysis looks things up in.
+type Places interface {
+	World() (*reference.World, error)
+	Airspace(ctx context.Context) (*reference.Airspace, error)
+}
+
 // Options are a rebuild's parts and bounds.
 type Options struct {
 	Log         Log
+	Places      Places
 	DatabaseURL string
 	Password    func(ctx context.Context) (string, error) // as store.Options has it
 	Source      string
@@ -39,6 +47,9 @@ type Options struct {
 	// Through is the newest snapshot to project; zero is everything, and what
 	// comes in meanwhile. Not to be used with Swap.
 	Through time.Time
+	// AnalyzeThrough is the newest snapshot to analyse; zero is every one that is
+	// projected.
+	AnalyzeThrough time.Time
 	// LoseOlder allows a swap although the database reaches further back than
 	// the log does: what is older than the log is lost.
 	LoseOlder bool
@@ -46,8 +57,8 @@ type Options struct {
 	SuspiciousTicks int           // as the collector has it
 	ChunkDelay      time.Duration // as the cleanup has it
 
-	Progress func(done, total int) // nil is nobody
-	Logger   *zap.Logger           // default: none
+	Progress func(step string, done, total int) // nil is nobody
+	Logger   *zap.Logger                        // default: none
 }
 
 // Report says what a rebuild did.
@@ -56,6 +67,8 @@ type Report struct {
 	Snapshots    int // projected
 	Rows         int // pilots, controllers, ATIS and prefiles in them
 	Positions    int
+	Analyzed     int // snapshots
+	Movements    int // found in them
 	Unreadable   int // records that are damaged, or whose bodies are no snapshots
 	ChunkedHours int
 	Late         int // snapshots that came behind others during the rebuild, put into their place
@@ -90,8 +103,14 @@ func Run(ctx context.Context, options Options) (Report, error) {
 	if err := r.open(ctx); err != nil {
 		return Report{}, err
 	}
-	if err := r.fill(ctx); err != nil {
-		return r.report, err
+	// Twice: analysis takes long, and what came in meanwhile is little.
+	for range 2 {
+		if err := r.fill(ctx); err != nil {
+			return r.report, err
+		}
+		if err := r.analyze(ctx); err != nil {
+			return r.report, err
+		}
 	}
 	if options.Swap {
 		if err := r.active.SwapSchema(ctx, options.FreshSchema); err != nil {

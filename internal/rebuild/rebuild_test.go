@@ -27,7 +27,7 @@ func TestMain(m *testing.M) {
 
 func options(b *verifytest.Bench) rebuild.Options {
 	return rebuild.Options{
-		Log: b.Log, DatabaseURL: b.URL, Source: verifytest.Source, Swap: true,
+		Log: b.Log, Places: b.Places(), DatabaseURL: b.URL, Source: verifytest.Source, Swap: true,
 		SuspiciousTicks: verifytest.SuspiciousTicks,
 	}
 }
@@ -46,6 +46,8 @@ func dump(t *testing.T, b *verifytest.Bench) map[string][]string {
 	for table, columns := range map[string]string{
 		"head": "snapshot, held_since, held_count, pilot_count", "ticks": "*", "sessions": "*", "session_gaps": "*",
 		"flight_plans": "*", "frequencies": "*", "atis_texts": "*", "stations": "*",
+		"analysis": "snapshot", "analyzed": "*", "flights": "*", "flight_legs": "*", "flight_gaps": "*", "movements": "*",
+		"airport_quarters": "*", "departure_hours": "*",
 		"snapshots": "at, hour, received, bytes, hash, pilots, controllers, atis, prefiles, rejected, duplicates, drift, suspicious, held_since, held_count, pilot_count",
 	} {
 		rows, err := b.Conn.Query(t.Context(), fmt.Sprintf(`SELECT r::text FROM (SELECT %s FROM sky.%s) r ORDER BY 1`, columns, table))
@@ -87,12 +89,13 @@ func TestRebuild(t *testing.T) {
 		t.Parallel()
 		b := verifytest.NewBench(t)
 		b.Collect(t, verifytest.Story()...)
+		b.Analyze(t)
 		before := dump(t, b)
 		report := run(t, options(b))
 		if diff := cmp.Diff(before, dump(t, b)); diff != "" {
 			t.Errorf("tables differ (-before +after):\n%s", diff)
 		}
-		want := rebuild.Report{Records: 18, Snapshots: 18, Rows: 293, Positions: 234, ChunkedHours: 1, Swapped: true, Took: report.Took}
+		want := rebuild.Report{Records: 18, Snapshots: 18, Rows: 293, Positions: 234, Analyzed: 18, ChunkedHours: 1, Swapped: true, Took: report.Took}
 		if diff := cmp.Diff(want, report); diff != "" {
 			t.Errorf("report differs (-want +got):\n%s", diff)
 		}
@@ -106,6 +109,7 @@ func TestRebuild(t *testing.T) {
 		t.Parallel()
 		b := verifytest.NewBench(t)
 		b.Collect(t, verifytest.Story()...)
+		b.Analyze(t)
 		missed := verifytest.At(5).Truncate(15 * time.Second)
 		b.Exec(t, `UPDATE sky.ticks SET outcome = 3, reason = 'not_modified' WHERE tick = $1`, missed)
 		before := dump(t, b)
@@ -115,6 +119,8 @@ func TestRebuild(t *testing.T) {
 			`UPDATE sky.flight_plans SET remarks = 'Almab Bergb'`,
 			`DELETE FROM sky.position_frames`,
 			`UPDATE sky.head SET pilot_count = 9000, version = version + 70`,
+			`DELETE FROM sky.flights`,
+			`UPDATE sky.analysis SET version = version + 70`,
 		} {
 			b.Exec(t, damage)
 		}
@@ -155,10 +161,11 @@ func TestARebuildThatIsKilled(t *testing.T) {
 	t.Parallel()
 	b := verifytest.NewBench(t)
 	b.Collect(t, verifytest.Story()...)
+	b.Analyze(t)
 	before := dump(t, b)
 	ctx, cancel := context.WithCancel(t.Context())
 	o := options(b)
-	o.Progress = func(done, _ int) {
+	o.Progress = func(_ string, done, _ int) {
 		if done == 7 {
 			cancel()
 		}
@@ -188,13 +195,15 @@ func TestWhatComesInMeanwhile(t *testing.T) {
 	late := story[3]
 	b.Collect(t, append(append([]rawlog.Record{}, story[:3]...), story[4:12]...)...)
 	o := options(b)
-	o.Progress = func(done, _ int) {
-		switch done {
-		case 5: // newer ones come, and one that the rebuild has passed
+	o.Progress = func(step string, done, _ int) {
+		switch fmt.Sprint(step, " ", done) {
+		case "snapshots projected 5": // newer ones come, and one that the rebuild has passed
 			b.Collect(t, story[12:15]...)
 			b.Collect(t, late)
-		case 14:
-			b.Collect(t, story[15:]...)
+		case "snapshots projected 14":
+			b.Collect(t, story[15:17]...)
+		case "snapshots analysed 9":
+			b.Collect(t, story[17:]...)
 		}
 	}
 	report := run(t, o)
@@ -205,6 +214,7 @@ func TestWhatComesInMeanwhile(t *testing.T) {
 
 	straight := verifytest.NewBench(t)
 	straight.Collect(t, story...)
+	straight.Analyze(t)
 	want, got := dump(t, straight), dump(t, b)
 	delete(want, "ticks") // late once, received once
 	delete(got, "ticks")
@@ -219,7 +229,7 @@ func TestOneRebuildAtATime(t *testing.T) {
 	b.Collect(t, verifytest.Story()[:3]...)
 	o := options(b)
 	var second error
-	o.Progress = func(int, int) { _, second = rebuild.Run(t.Context(), options(b)) }
+	o.Progress = func(string, int, int) { _, second = rebuild.Run(t.Context(), options(b)) }
 	run(t, o)
 	if fault.ReasonOf(second) != "rebuild_running" {
 		t.Errorf("the second one gets %v", second)

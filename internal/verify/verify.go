@@ -41,8 +41,9 @@ type Options struct {
 	// unchecked. Of older ones the retention may have removed what they wrote.
 	Replay func(ctx context.Context, from time.Time) error
 	// Rebuild fills a fresh schema of that name from all records not after
-	// through (I7); nil leaves I7 unchecked. The schema is dropped afterwards.
-	Rebuild func(ctx context.Context, schema string, through time.Time) error
+	// through, analysed through another time (I7); nil leaves I7 unchecked. The
+	// schema is dropped afterwards.
+	Rebuild func(ctx context.Context, schema string, through, analyzed time.Time) error
 
 	// Progress is told how many snapshots of the log have been compared; nil is
 	// nobody.

@@ -31,10 +31,11 @@ func whole(t *testing.T, b *verifytest.Bench) verify.Options {
 	return o
 }
 
-func recompute(b *verifytest.Bench) func(ctx context.Context, schema string, through time.Time) error {
-	return func(ctx context.Context, schema string, through time.Time) error {
+func recompute(b *verifytest.Bench) func(ctx context.Context, schema string, through, analyzed time.Time) error {
+	return func(ctx context.Context, schema string, through, analyzed time.Time) error {
 		_, err := rebuild.Run(ctx, rebuild.Options{
-			Log: b.Log, DatabaseURL: b.URL, Source: verifytest.Source, FreshSchema: schema, Through: through,
+			Log: b.Log, Places: b.Places(), DatabaseURL: b.URL, Source: verifytest.Source, FreshSchema: schema,
+			Through: through, AnalyzeThrough: analyzed,
 			SuspiciousTicks: verifytest.SuspiciousTicks,
 		})
 		return err

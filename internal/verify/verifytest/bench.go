@@ -6,11 +6,14 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"go.uber.org/zap"
 
+	"github.com/skyledger/skyledger/internal/analyze"
 	"github.com/skyledger/skyledger/internal/fault"
 	"github.com/skyledger/skyledger/internal/projection"
 	"github.com/skyledger/skyledger/internal/provision/pgtest"
 	"github.com/skyledger/skyledger/internal/rawlog"
+	"github.com/skyledger/skyledger/internal/reference"
 	"github.com/skyledger/skyledger/internal/store"
 	"github.com/skyledger/skyledger/internal/vatsim"
 )
@@ -45,6 +48,20 @@ func NewBench(t testing.TB) *Bench {
 	must(t, err)
 	t.Cleanup(func() { _ = conn.Close(context.Background()) })
 	return &Bench{URL: db.URL, Log: log, Store: database, Conn: conn}
+}
+
+// Places are the embedded airports and no FIRs.
+func (b *Bench) Places() *reference.Reader {
+	return reference.NewReader(reference.ReaderOptions{Clock: time.Now, Logger: zap.NewNop()})
+}
+
+// Analyze runs the analysis over what is projected, as a process that has only
+// just started.
+func (b *Bench) Analyze(t testing.TB) analyze.Report {
+	t.Helper()
+	report, err := analyze.New(analyze.Options{Log: b.Log, Store: b.Store, Places: b.Places()}).Run(t.Context())
+	must(t, err)
+	return report
 }
 
 // Append writes records to the log alone.
