@@ -26,6 +26,8 @@ type Airspace struct {
 	owner      []int       // of the boundaries: the FIR
 	index      *geo.Index
 	airports   []store.SpyAirport // that are not pseudo, by ICAO
+	coded      []store.SpyAirport // all of them
+	byCode     map[string]int32   // of coded, by what callsigns begin with
 
 	placing sync.Once
 	placed  []*FIR
@@ -87,6 +89,7 @@ func NewAirspace(content store.VATSpy, version store.VATSpyVersion) (*Airspace, 
 	}
 	a.index = geo.NewIndex(a.areas)
 	a.collect(content.FIRs)
+	a.codeAirports(content.Airports)
 	for _, airport := range content.Airports {
 		if airport.Pseudo {
 			continue
