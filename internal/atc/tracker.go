@@ -78,17 +78,22 @@ func (t *Tracker) Observe(s scene.Scene, pilots []flight.Status, airspace *refer
 	t.moved, t.result = nil, store.ControllerChanges{}
 	at := s.UpdateTimestamp
 	t.turnHour(at)
+	t.follow(s, pilots, airspace, at)
+	t.count(s.Held, at)
+	t.weigh(at)
+	t.collect(at)
+	t.at = at
+	return t.result
+}
+
+// follow brings duties and contacts to a scene.
+func (t *Tracker) follow(s scene.Scene, pilots []flight.Status, airspace *reference.Airspace, at time.Time) {
 	t.partForGood(at)
 	t.hear(s.Stations, at)
 	t.refresh(airspace)
 	t.controllers(s.Controllers, s.Held, at)
 	t.pilots(s.Pilots, pilots, s.Held, at)
 	t.meet(at)
-	t.count(s.Held, at)
-	t.weigh(at)
-	t.collect(at)
-	t.at = at
-	return t.result
 }
 
 // Open returns the rows that may still change, as they are now.
