@@ -35,7 +35,7 @@ func drawTraffic(t *rapid.T) traffic {
 	var made traffic
 	now := time.Duration(0)
 	for range rapid.IntRange(1, 25).Draw(t, "scenes") {
-		now += rapid.SampledFrom([]time.Duration{15, 15, 15, 15, 30, 45, 75, 301, 4200}).Draw(t, "later") * time.Second
+		now += time.Duration(rapid.SampledFrom([]int{15, 15, 15, 15, 30, 45, 75, 301, 4200}).Draw(t, "later")) * time.Second
 		s := at(now)
 		s.Held = rapid.IntRange(0, 9).Draw(t, "held") == 0
 		withRadios := rapid.IntRange(0, 2).Draw(t, "radios") > 0

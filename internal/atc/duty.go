@@ -28,7 +28,6 @@ type duty struct {
 	tuned    int32 // frequency it is in the bands under; 0 when in none
 	seen     uint64
 	changed  uint64
-	group    int32
 }
 
 // frequency returns the one in force, kHz; 0 when none was ever set.

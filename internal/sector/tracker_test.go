@@ -162,7 +162,7 @@ func drawTraffic(t *rapid.T) traffic {
 	now := time.Duration(0)
 	version := int32(1)
 	for range rapid.IntRange(1, 30).Draw(t, "scenes") {
-		now += rapid.SampledFrom([]time.Duration{15, 15, 15, 60, 301, 1000, 4200}).Draw(t, "later") * time.Second
+		now += time.Duration(rapid.SampledFrom([]int{15, 15, 15, 60, 301, 1000, 4200}).Draw(t, "later")) * time.Second
 		if rapid.IntRange(0, 6).Draw(t, "refresh") == 0 {
 			version = rapid.Int32Range(0, 2).Draw(t, "version")
 		}
