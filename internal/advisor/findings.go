@@ -1,17 +1,17 @@
 package advisor
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"slices"
-	"strings"
 
 	"github.com/skyledger/skyledger/internal/store"
 )
 
 // PlanFinding is one thing that is expensive about a plan, in words.
 type PlanFinding struct {
-	Code     string `json:"code" enum:"seq_scan,filter_removes_most,sort_spills,nested_loop,bad_estimate,all_partitions,jit"`
+	Code     string `json:"code" enum:"seq_scan,filter_removes_most,sort_spills,hash_spills,nested_loop,bad_estimate,all_partitions,jit"`
 	Relation string `json:"relation" doc:"the table it is about; empty for none"`
 	Text     string `json:"text" doc:"what is expensive, and why"`
 }
@@ -21,11 +21,12 @@ type PlanFinding struct {
 // time (seen on a 2-core machine with PostgreSQL 15, 0.9 ms).
 const (
 	manyRows     = 10_000
-	fewShare     = 0.1   // a filter that keeps less reads mostly in vain
-	manyLoops    = 1_000 // at about 2 µs for a look into an index
-	badFactor    = 10    // rows estimated wrongly by this factor lead to other plans
-	badRows      = 1_000 // if there are that many
-	jitShareOfMS = 0.2   // of the execution's time
+	fewShare     = 0.1       // a filter that keeps less reads mostly in vain
+	manyLoops    = 1_000     // at about 2 µs for a look into an index
+	badFactor    = 10        // rows estimated wrongly by this factor lead to other plans
+	badRows      = 1_000     // if there are that many
+	jitShareOfMS = 0.2       // of the execution's time
+	manyPairs    = 1_000_000 // rows compared with rows in memory: some 50 ms
 	// costlyLoops is the share of a plan's cost that makes a nested loop matter.
 	costlyLoops = 0.3
 )
@@ -58,10 +59,12 @@ func findings(plan *explained, catalogue *store.Catalogue) []PlanFinding {
 		cost float64
 	}
 	var all []costed
+	limits, cutShort := boundsOf(plan.Plan), map[*node]bool{}
+	noteCutShort(plan.Plan, false, cutShort)
 	plan.Plan.walk(func(n *node) {
 		for _, found := range []*PlanFinding{
-			scanned(n, known), filtered(n), spilled(n, catalogue.WorkMemory), looped(n, plan.Plan.TotalCost),
-			misjudged(n), unpruned(n, catalogue, known),
+			scanned(n, known), filtered(n), sorted(n, limits, catalogue.WorkMemory), hashed(n, catalogue.HashMemory),
+			looped(n, plan.Plan.TotalCost), misjudged(n, cutShort), unpruned(n, catalogue, known),
 		} {
 			if found != nil {
 				all = append(all, costed{*found, n.TotalCost})
@@ -110,36 +113,22 @@ func filtered(n *node) *PlanFinding {
 		fmt.Sprintf("%s read %s rows and threw %s of them away by the condition %s.", n.Type, count(kept+removed), count(removed), n.Filter)}
 }
 
-// spilled: a sort that goes to disk, seen or to be expected.
-func spilled(n *node, memory int64) *PlanFinding {
-	if n.Type != "Sort" && n.Type != "Incremental Sort" {
-		return nil
-	}
-	key := strings.Join(n.SortKey, ", ")
-	if n.SortType == "Disk" && n.SortSpace != nil {
-		return &PlanFinding{"sort_spills", "", fmt.Sprintf("The sort by %s wrote %s kB to disk: work_mem is %s.", key, count(*n.SortSpace), size(memory))}
-	}
-	// A row in a sort takes 24 bytes more than its columns (tuplesort's slot
-	// and the tuple's header).
-	if needed := n.Rows * (n.Width + 24); n.SortType == "" && n.Type == "Sort" && needed > float64(memory) {
-		return &PlanFinding{"sort_spills", "", fmt.Sprintf("The sort by %s is of about %s rows and %s, more than work_mem (%s): it will go to disk.",
-			key, count(n.Rows), size(int64(needed)), size(memory))}
-	}
-	return nil
-}
-
 // looped: the inner side of a nested loop runs very often.
 func looped(n *node, whole float64) *PlanFinding {
-	if n.Type != "Nested Loop" || len(n.Plans) < 2 {
+	inputs := n.inputs()
+	if n.Type != "Nested Loop" || len(inputs) != 2 {
 		return nil
 	}
-	outer, inner := n.Plans[0], n.Plans[1]
+	outer, inner := inputs[0], inputs[1]
 	times := outer.Rows
 	if inner.Loops != nil {
 		times = *inner.Loops
 	}
-	if inner.Type == "Materialize" || inner.Type == "Memoize" || times < manyLoops || n.TotalCost < costlyLoops*whole {
+	if inner.Type == "Memoize" || times < manyLoops || n.TotalCost < costlyLoops*whole {
 		return nil
+	}
+	if inner.Type == "Materialize" {
+		return compared(inner, times)
 	}
 	what := inner.Type
 	if r := relationOf(inner); r != "" {
@@ -148,51 +137,21 @@ func looped(n *node, whole float64) *PlanFinding {
 	return &PlanFinding{"nested_loop", relationOf(inner), fmt.Sprintf("The nested loop runs its inner side (%s) about %s times.", what, count(times))}
 }
 
-// misjudged: the planner expected other numbers of rows.
-func misjudged(n *node) *PlanFinding {
-	if n.ActualRows == nil || n.Loops == nil || *n.Loops == 0 {
+// compared: the inner side was read once and lies in memory, and every row of
+// the outer side goes through all of it.
+func compared(inner *node, times float64) *PlanFinding {
+	rows := inner.Rows
+	if inner.ActualRows != nil {
+		rows = *inner.ActualRows
+	}
+	if times*rows < manyPairs {
 		return nil
 	}
-	more, fewer := math.Max(*n.ActualRows, n.Rows), math.Max(1, math.Min(*n.ActualRows, n.Rows))
-	if more < badRows || more < badFactor*fewer {
-		return nil
-	}
-	return &PlanFinding{"bad_estimate", relationOf(n), fmt.Sprintf("%s was expected to give %s rows and gave %s: the statistics are stale, or the columns depend on each other.",
-		n.Type, count(n.Rows), count(*n.ActualRows))}
+	return &PlanFinding{"nested_loop", relationOf(inner), fmt.Sprintf("The nested loop compares each of about %s rows with %s rows of %s: no condition is an equality that a hash could serve, or the planner thought it not worth one.",
+		count(times), count(rows), cmp.Or(relationOf(inner), "its inner side"))}
 }
 
-// unpruned: every partition is read, and nothing in the conditions could have
-// chosen among them, now or when the values are known.
-func unpruned(n *node, catalogue *store.Catalogue, known tables) *PlanFinding {
-	if n.Type != "Append" && n.Type != "Merge Append" {
-		return nil
-	}
-	for _, whole := range catalogue.Partitioned {
-		read := 0
-		chosen := false
-		for _, below := range n.Plans {
-			part := false
-			below.walk(func(m *node) {
-				if table := known[[2]string{m.Schema, m.Relation}]; table != nil && table.Schema == whole.Schema && table.Parent == whole.Name {
-					part = true
-				}
-				for _, key := range whole.Key {
-					chosen = chosen || strings.Contains(m.conditions(), "."+key)
-				}
-			})
-			if part {
-				read++
-			}
-		}
-		if read > 1 && read == whole.Partitions && !chosen {
-			return &PlanFinding{"all_partitions", whole.Schema + "." + whole.Name,
-				fmt.Sprintf("Reads all %d partitions of %s.%s: no condition on %s chooses among them.", read, whole.Schema, whole.Name, strings.Join(whole.Key, ", "))}
-		}
-	}
-	return nil
-}
-
-// compiled: just-in-time compilation takes more than it saves.
+// compiled: just-in-time compilation takes a good part of the time.
 func compiled(plan *explained) *PlanFinding {
 	switch {
 	case plan.JIT == nil:
@@ -202,14 +161,14 @@ func compiled(plan *explained) *PlanFinding {
 	case plan.ExecutionTime == nil || plan.JIT.Timing.Total < jitShareOfMS**plan.ExecutionTime:
 		return nil
 	default:
-		return &PlanFinding{"jit", "", fmt.Sprintf("Compiling took %.1f of %.1f ms: jit costs more here than it saves.", plan.JIT.Timing.Total, *plan.ExecutionTime)}
+		return &PlanFinding{"jit", "", fmt.Sprintf("Compiling took %.1f of %.1f ms, and does so each time: jit is worth it only where it saves more than that.", plan.JIT.Timing.Total, *plan.ExecutionTime)}
 	}
 }
 
 // relationOf is the table that a node, or what feeds it alone, reads.
 func relationOf(n *node) string {
-	for n.Relation == "" && len(n.Plans) == 1 {
-		n = n.Plans[0]
+	for inputs := n.inputs(); n.Relation == "" && len(inputs) == 1; inputs = n.inputs() {
+		n = inputs[0]
 	}
 	if n.Relation == "" {
 		return ""

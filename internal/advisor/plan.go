@@ -9,6 +9,10 @@ import (
 // in the planner's units; the pointers are nil where nothing was executed.
 type node struct {
 	Type       string   `json:"Node Type"`
+	Role       string   `json:"Parent Relationship"`
+	Join       string   `json:"Join Type"`
+	Unique     bool     `json:"Inner Unique"`
+	Strategy   string   `json:"Strategy"` // of an aggregate
 	Schema     string   `json:"Schema"`
 	Relation   string   `json:"Relation Name"`
 	Alias      string   `json:"Alias"`
@@ -16,9 +20,6 @@ type node struct {
 	TotalCost  float64  `json:"Total Cost"`
 	Rows       float64  `json:"Plan Rows"`
 	Width      float64  `json:"Plan Width"`
-	ActualRows *float64 `json:"Actual Rows"`
-	Loops      *float64 `json:"Actual Loops"`
-	Removed    *float64 `json:"Rows Removed by Filter"`
 	Filter     string   `json:"Filter"`
 	IndexCond  string   `json:"Index Cond"`
 	Recheck    string   `json:"Recheck Cond"`
@@ -26,10 +27,37 @@ type node struct {
 	HashCond   string   `json:"Hash Cond"`
 	MergeCond  string   `json:"Merge Cond"`
 	SortKey    []string `json:"Sort Key"`
-	SortSpace  *float64 `json:"Sort Space Used"` // kB
-	SortType   string   `json:"Sort Space Type"`
-	Plans      []*node  `json:"Plans"`
+	GroupKey   []string `json:"Group Key"`
+	Planned    float64  `json:"Planned Partitions"` // that a hash is expected to go to disk in
+
+	ActualRows *float64 `json:"Actual Rows"` // of one loop, as Removed
+	Loops      *float64 `json:"Actual Loops"`
+	Removed    *float64 `json:"Rows Removed by Filter"`
+	Batches    float64  `json:"Hash Batches"`
+	spill
+	Workers []spill     `json:"Workers"`
+	Full    *sortGroups `json:"Full-sort Groups"` // of an incremental sort, as the next
+	Sorted  *sortGroups `json:"Pre-sorted Groups"`
+
+	Plans []*node `json:"Plans"`
 }
+
+// spill is what a process of a plan wrote to disk.
+type spill struct {
+	SortSpace float64 `json:"Sort Space Used"` // kB
+	SortType  string  `json:"Sort Space Type"`
+	HashSpace float64 `json:"Disk Usage"` // kB
+}
+
+// sortGroups are the sorts of an incremental one, which reports the largest.
+type sortGroups struct {
+	Disk *struct {
+		Peak float64 `json:"Peak Sort Space Used"` // kB
+	} `json:"Sort Space Disk"`
+}
+
+// processes are the leader's figures and the workers'.
+func (n *node) processes() []spill { return append([]spill{n.spill}, n.Workers...) }
 
 // explained is a whole plan.
 type explained struct {
@@ -54,9 +82,20 @@ func (n *node) walk(visit func(*node)) {
 	}
 }
 
+// inputs are the nodes whose rows the node works on: what gives it a single value
+// stands before them in the plan.
+func (n *node) inputs() (inputs []*node) {
+	for _, below := range n.Plans {
+		if below.Role != "InitPlan" && below.Role != "SubPlan" {
+			inputs = append(inputs, below)
+		}
+	}
+	return inputs
+}
+
 // conditions are everything that a row must meet at this node.
-func (n *node) conditions() string {
-	return strings.Join([]string{n.Filter, n.IndexCond, n.Recheck, n.JoinFilter, n.HashCond, n.MergeCond}, " ")
+func (n *node) conditions() []string {
+	return []string{n.Filter, n.IndexCond, n.Recheck, n.JoinFilter, n.HashCond, n.MergeCond}
 }
 
 // scans reports whether the node reads rows of a table of ours.

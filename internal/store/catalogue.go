@@ -68,7 +68,8 @@ type Partitioned struct {
 type Catalogue struct {
 	StatsReset    *time.Time // when the database's counters began; nil: with the database or a crash
 	ServerStarted time.Time
-	WorkMemory    int64 // bytes that a sort or a hash may take before it goes to disk
+	WorkMemory    int64 // bytes that a sort may take before it goes to disk
+	HashMemory    int64 // bytes that a hash may take
 	Partitioned   []Partitioned
 	Tables        []TableState
 	Indexes       []IndexState
@@ -82,8 +83,10 @@ func (s *Store) Catalogue(ctx context.Context) (Catalogue, error) {
 		var lastScan bool
 		err := tx.QueryRow(ctx, `
 			SELECT (SELECT stats_reset FROM pg_stat_database WHERE datname = current_database()), pg_postmaster_start_time(),
-			       pg_size_bytes(current_setting('work_mem')), current_setting('server_version_num')::int >= 160000`).
-			Scan(&found.StatsReset, &found.ServerStarted, &found.WorkMemory, &lastScan)
+			       pg_size_bytes(current_setting('work_mem')),
+			       (pg_size_bytes(current_setting('work_mem')) * current_setting('hash_mem_multiplier')::float8)::bigint,
+			       current_setting('server_version_num')::int >= 160000`).
+			Scan(&found.StatsReset, &found.ServerStarted, &found.WorkMemory, &found.HashMemory, &lastScan)
 		if err != nil {
 			return err
 		}

@@ -129,6 +129,12 @@ func costOf(plan json.RawMessage) (float64, error) {
 	return top.Plan.TotalCost, err
 }
 
+// compiles reports whether PostgreSQL compiles the plan before it begins.
+func compiles(plan json.RawMessage) bool {
+	var top struct{ JIT json.RawMessage }
+	return json.Unmarshal(plan, &top) == nil && top.JIT != nil
+}
+
 // withoutValues asks PostgreSQL for the types of the statement's parameters, by
 // an unnamed statement that leaves nothing behind, and puts sub-selects in
 // their place.
@@ -160,9 +166,15 @@ func (p *planner) measure(ctx context.Context, text string, found *Explained) er
 	if _, err := p.tx.Exec(ctx, `SELECT set_config('statement_timeout', $1, true)`, milliseconds(measureTimeout)); err != nil {
 		return err
 	}
+	// A clock read at every row of every step makes an execution slower, and is
+	// needed only where compilation is to be timed.
+	options := "FORMAT JSON, VERBOSE, ANALYZE, BUFFERS, TIMING OFF"
+	if compiles(found.Plan) {
+		options = "FORMAT JSON, VERBOSE, ANALYZE, BUFFERS, TIMING ON"
+	}
 	var plan json.RawMessage
 	refused, err := attempt(ctx, p.tx, func(tx pgx.Tx) (err error) {
-		plan, err = planOf(ctx, tx, "FORMAT JSON, VERBOSE, ANALYZE, BUFFERS, TIMING OFF", text)
+		plan, err = planOf(ctx, tx, options, text)
 		return err
 	})
 	if err == nil && refused == "" {
