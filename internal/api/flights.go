@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"fmt"
 	"reflect"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -26,6 +27,28 @@ type liveInput struct {
 
 // unfiltered reports whether the common answer is what was asked for.
 func (i *liveInput) unfiltered() bool { return i.plain() && i.none() }
+
+// make renders what was asked for, or takes it as it was rendered for somebody
+// else from the same rows. What goes by reference data, which change without the
+// rows, is rendered each time.
+func (i *liveInput) make(answer *live.Answer, path string, render func(squeezed bool) (*rendered, error)) (*rendered, error) {
+	squeezed := acceptsGzip(i.AcceptEncoding)
+	if i.Region != "" || i.FIR != "" {
+		return render(squeezed)
+	}
+	key := fmt.Sprintf("%t %d %q", squeezed, i.Limit, []string{path, string(i.format()), i.Fields, i.Sort, i.Cursor, i.BBox, i.Near})
+	made, err := answer.Make(key, func() (any, int, error) {
+		made, err := render(squeezed)
+		if err != nil {
+			return nil, 0, err
+		}
+		return made, made.bytes(), nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return made.(*rendered), nil
+}
 
 // Flights registers the operations of api-flights.
 func Flights(s *service) {
@@ -77,15 +100,34 @@ func liveList[T any](s *service, o Operation, name live.Name, withLayer bool, l 
 		if input.unfiltered() {
 			return s.common(ctx, name, &answerInput{input.AcceptEncoding, input.IfNoneMatch}, withLayer)
 		}
-		return answerList(ctx, s, o, shape, &input.ListParams, input, func() (Rows[T], error) {
-			answer, err := s.Live.Get(ctx, name, live.JSON)
-			if err != nil {
-				return Rows[T]{}, err
-			}
+		wanted, err := shape.read(ctx, s, &input.ListParams, input)
+		if err != nil {
+			return nil, err
+		}
+		answer, err := s.Live.Get(ctx, name, live.JSON)
+		if err != nil {
+			return nil, err
+		}
+		made, err := input.make(&answer, o.Path, func(squeezed bool) (*rendered, error) {
 			rows, err := read(&answer)
+			if err != nil {
+				return nil, err
+			}
 			rows.AsOf, rows.Snapshot, rows.Stale = answer.Snapshot, answer.Snapshot, answer.Stale
-			return rows, err
+			p, err := shape.page(wanted, &rows)
+			if err != nil {
+				return nil, err
+			}
+			made, err := s.render(wanted.format, p)
+			if err == nil && squeezed {
+				err = made.squeeze()
+			}
+			return made, err
 		})
+		if err != nil {
+			return nil, err
+		}
+		return s.stream(o, &input.ListParams, made)
 	})
 	shape.parameters(s.described(operation))
 }

@@ -59,53 +59,52 @@ type sheet interface {
 	property(column int) (shown bool) // whether a feature's properties show the column
 }
 
-func (f format) write(out *bytes.Buffer, p *page, w *wanted) error {
+// write returns the answer in parts, one after the other. A part may stand twice.
+func (f format) write(p *page) ([][]byte, error) {
+	var out bytes.Buffer
+	var err error
 	switch f {
 	case formatCSV:
-		return writeCSV(out, p.sheet)
+		err = writeCSV(&out, p.sheet)
 	case formatNDJSON:
-		return writeNDJSON(out, p.sheet)
+		err = writeNDJSON(&out, p.sheet)
 	case formatGeoJSON:
-		return writeGeoJSON(out, p.sheet)
+		err = writeGeoJSON(&out, p.sheet)
 	default:
-		return writeJSON(out, p)
+		return writeJSON(p)
 	}
+	return [][]byte{out.Bytes()}, err
 }
 
 // writeJSON writes the answer's object up to where its meta follows: the
 // original's keys first, as its clients know them.
-func writeJSON(out *bytes.Buffer, p *page) error {
+func writeJSON(p *page) (parts [][]byte, err error) {
 	var rows bytes.Buffer
 	rows.WriteByte('[')
-	for i := range p.sheet.count() {
+	for i := range p.count {
 		if i > 0 {
 			rows.WriteByte(',')
 		}
 		if err := writeRow(&rows, p.sheet, i); err != nil {
-			return err
+			return nil, err
 		}
 	}
 	rows.WriteByte(']')
-	out.Grow(2*rows.Len() + 1024)
-	out.WriteByte('{')
+	envelope := []byte{'{'}
 	if p.key != "" {
-		fmt.Fprintf(out, `"%s":`, p.key)
-		out.Write(rows.Bytes())
-		out.WriteByte(',')
+		parts = append(parts, fmt.Appendf(envelope, `"%s":`, p.key), rows.Bytes())
+		envelope = []byte{','}
 	}
 	if p.keys != nil {
 		keys, err := json.Marshal(p.keys, jsontext.AllowInvalidUTF8(true), json.Deterministic(true))
 		if err != nil {
-			return err
+			return nil, err
 		}
 		if inner := keys[1 : len(keys)-1]; len(inner) > 0 {
-			out.Write(inner)
-			out.WriteByte(',')
+			envelope = append(append(envelope, inner...), ',')
 		}
 	}
-	out.WriteString(`"data":`)
-	out.Write(rows.Bytes())
-	return nil
+	return append(parts, append(envelope, `"data":`...), rows.Bytes()), nil
 }
 
 func writeRow(out *bytes.Buffer, s sheet, row int) error {

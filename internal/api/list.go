@@ -1,15 +1,15 @@
 package api
 
 import (
-	"bytes"
 	"context"
 	"net/http"
 	"reflect"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
-	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 )
 
@@ -98,20 +98,30 @@ func answerList[T any](ctx context.Context, s *service, o Operation, shape *tabl
 	if err != nil {
 		return nil, err
 	}
-	page, err := shape.page(ctx, wanted, &rows)
+	p, err := shape.page(wanted, &rows)
 	if err != nil {
 		return nil, err
 	}
-	sent, err := s.render(wanted, page)
+	answer, err := s.render(wanted.format, p)
 	if err != nil {
 		return nil, err
 	}
-	return &huma.StreamResponse{Body: func(ctx huma.Context) { s.sendList(ctx, o, params, page, sent) }}, nil
+	return s.stream(o, params, answer)
+}
+
+// stream sends what is rendered with the tail of this moment.
+func (s *service) stream(o Operation, params *ListParams, answer *rendered) (*huma.StreamResponse, error) {
+	tail, err := s.tail(answer)
+	if err != nil {
+		return nil, err
+	}
+	return &huma.StreamResponse{Body: func(ctx huma.Context) { s.sendList(ctx, o, params, answer, tail) }}, nil
 }
 
 // page is a list's answer before it is written.
 type page struct {
-	sheet     sheet
+	sheet     sheet  // nil once it is written
+	count     int    // of its rows
 	key       string // the original's key for the rows
 	keys      any    // the original's other keys; nil for none
 	timestamp bool
@@ -122,49 +132,12 @@ type page struct {
 	credit    string
 }
 
-// sent is an answer's bytes: body, and for JSON the meta that follows it.
-type sent struct {
-	contentType string
-	body        []byte
-	tail        []byte
-	etag        string
-}
-
-// render writes the page in the format wanted. What depends on the moment alone
-// is no part of the ETag.
-func (s *service) render(wanted *wanted, p *page) (sent, error) {
-	var body bytes.Buffer
-	if err := wanted.format.write(&body, p, wanted); err != nil {
-		return sent{}, err
-	}
-	result := sent{contentType: wanted.format.contentType(), body: body.Bytes()}
-	stable, err := json.Marshal(s.pageMeta(p, false), json.Deterministic(true))
-	if err != nil {
-		return sent{}, err
-	}
-	result.etag = tagOf(result.body, stable)
-	if wanted.format != formatJSON && wanted.format != formatGeoJSON {
-		return result, nil
-	}
-	meta, err := json.Marshal(s.pageMeta(p, true))
-	if err != nil {
-		return sent{}, err
-	}
-	if p.timestamp && wanted.format == formatJSON {
-		result.tail = append(appendTime(append(result.tail, `,"timestamp":`...), s.Clock()), ',')
-	} else {
-		result.tail = append(result.tail, ',')
-	}
-	result.tail = append(append(append(result.tail, `"meta":`...), meta...), '}')
-	return result, nil
-}
-
 func appendTime(out []byte, at time.Time) []byte {
 	return append(at.UTC().AppendFormat(append(out, '"'), time.RFC3339Nano), '"')
 }
 
 func (s *service) pageMeta(p *page, withAge bool) Meta {
-	meta := s.meta(p.sheet.count())
+	meta := s.meta(p.count)
 	meta.AsOf, meta.Snapshot, meta.Stale, meta.Attribution = utc(p.asOf), utc(p.snapshot), p.stale, p.credit
 	if p.next != "" {
 		meta.NextCursor = &p.next
@@ -175,8 +148,13 @@ func (s *service) pageMeta(p *page, withAge bool) Meta {
 	return meta
 }
 
-func (s *service) sendList(ctx huma.Context, o Operation, params *ListParams, p *page, answer sent) {
-	ctx.SetHeader("ETag", answer.etag)
+func (s *service) sendList(ctx huma.Context, o Operation, params *ListParams, answer *rendered, tail []byte) {
+	p := &answer.page
+	etag := answer.etag
+	if answer.squeezed {
+		etag = strings.TrimSuffix(etag, `"`) + encodingSuffix + `"`
+	}
+	ctx.SetHeader("ETag", etag)
 	ctx.AppendHeader("Vary", "Accept, Accept-Encoding")
 	ctx.SetHeader("Cache-Control", s.keep(o.Keep, p.stale))
 	if !p.snapshot.IsZero() {
@@ -192,10 +170,17 @@ func (s *service) sendList(ctx huma.Context, o Operation, params *ListParams, p 
 		ctx.SetStatus(http.StatusNotModified)
 		return
 	}
-	ctx.SetHeader("Content-Type", answer.contentType)
-	ctx.SetHeader("Content-Length", strconv.Itoa(len(answer.body)+len(answer.tail)))
+	ctx.SetHeader("Content-Type", answer.format.contentType())
+	if answer.squeezed {
+		ctx.SetHeader("Content-Encoding", "gzip")
+	}
+	parts, length := append(slices.Clone(answer.parts), tail), 0
+	for _, part := range parts {
+		length += len(part)
+	}
+	ctx.SetHeader("Content-Length", strconv.Itoa(length))
 	ctx.SetStatus(http.StatusOK)
-	for _, part := range [][]byte{answer.body, answer.tail} {
+	for _, part := range parts {
 		if _, err := ctx.BodyWriter().Write(part); err != nil {
 			return // a client that left
 		}

@@ -2,7 +2,6 @@ package api
 
 import (
 	"cmp"
-	"context"
 	"encoding/base64"
 	"errors"
 	"math"
@@ -13,10 +12,12 @@ import (
 	"time"
 
 	"github.com/go-json-experiment/json"
+
+	"github.com/skyledger/skyledger/internal/fault"
 )
 
 // page filters, sorts and cuts the rows.
-func (t *table[T]) page(ctx context.Context, w *wanted, rows *Rows[T]) (*page, error) {
+func (t *table[T]) page(w *wanted, rows *Rows[T]) (*page, error) {
 	p := &page{
 		key: t.Key, timestamp: t.Timestamp, asOf: rows.AsOf, snapshot: rows.Snapshot, stale: rows.Stale,
 		credit: rows.Attribution, next: rows.Next,
@@ -29,10 +30,11 @@ func (t *table[T]) page(ctx context.Context, w *wanted, rows *Rows[T]) (*page, e
 	if !rows.Paged {
 		var err error
 		if chosen, p.next, err = t.cut(w, values, chosen); err != nil {
-			return nil, invalid(ctx, "cursor", "", err.Error())
+			return nil, fault.E("api.page", fault.Internal, "cursor", err)
 		}
 	}
 	p.sheet = t.sheet(w, rows, values, chosen)
+	p.count = p.sheet.count()
 	return p, nil
 }
 
@@ -97,11 +99,8 @@ func (t *table[T]) cut(w *wanted, values reflect.Value, chosen []int) ([]int, st
 		sorted[i] = keyed{row, t.keys(w, values.Index(row), row)}
 	}
 	compare := func(a, b keyed) int { return w.compare(a.keys, b.keys) }
-	slices.SortStableFunc(sorted, compare)
+	slices.SortFunc(sorted, func(a, b keyed) int { return cmp.Or(compare(a, b), a.row-b.row) })
 	if w.after != nil {
-		if len(w.after.Keys) != len(w.order)+1 {
-			return nil, "", errNotACursor
-		}
 		start, _ := slices.BinarySearchFunc(sorted, keyed{keys: w.after.Keys}, func(a, b keyed) int {
 			if order := compare(a, b); order != 0 {
 				return order
@@ -131,8 +130,8 @@ func (t *table[T]) keys(w *wanted, row reflect.Value, at int) []any {
 	for _, o := range w.order {
 		keys = append(keys, t.columns[o.column].key(row))
 	}
-	if id := t.find(t.ID); id >= 0 {
-		return append(keys, t.columns[id].key(row))
+	if t.id >= 0 {
+		return append(keys, t.columns[t.id].key(row))
 	}
 	return append(keys, float64(at))
 }

@@ -12,8 +12,9 @@ import (
 // table is a row type's columns, found once when its operation is registered.
 type table[T any] struct {
 	List[T]
-	columns  []column
-	lat, lon int // index of the columns; -1 where there are none
+	columns []column
+	// Indexes of columns; -1 where there are none.
+	id, lat, lon int
 }
 
 // column is one JSON field of a row.
@@ -37,6 +38,7 @@ const (
 func newTable[T any](l List[T]) *table[T] {
 	t := &table[T]{List: l, lat: -1, lon: -1}
 	t.collect(reflect.TypeFor[T](), nil)
+	t.id = t.find(t.ID)
 	for i, column := range t.columns {
 		switch {
 		case column.name == "lat" && column.kind == kindNumber:
@@ -140,6 +142,9 @@ func (t *table[T]) read(ctx context.Context, s *service, params *ListParams, inp
 	if params.Cursor != "" {
 		if w.after, err = parseListCursor(params.Cursor, w.sortKey(t.columns)); err != nil {
 			return nil, invalid(ctx, "cursor", params.Cursor, err.Error())
+		}
+		if len(w.after.Keys) != len(w.order)+1 {
+			return nil, invalid(ctx, "cursor", params.Cursor, errNotACursor.Error())
 		}
 	}
 	if w.format == formatGeoJSON && t.Geometry == nil && t.lat < 0 {

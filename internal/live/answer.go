@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/skyledger/skyledger/internal/gzipped"
 )
 
 // Name says which of the common answers is meant.
@@ -55,7 +57,6 @@ const LiveSource = "live"
 // moment of the answer, since age and staleness change by the second. In gzip
 // both are one member: the rendered part ends on a byte boundary (a sync
 // flush), the tail follows as a stored block, and the checksum is carried on.
-// Several members would be simpler, but browsers and curl stop at the first.
 type Answer struct {
 	Name     Name
 	Encoding Encoding
@@ -113,7 +114,7 @@ func (a *Answer) Parts(withLayer bool) [][]byte {
 
 func (a *Answer) encoded(tail []byte) []byte {
 	if a.Encoding == Gzip {
-		return gzipTail(tail, a.entry.checksum, a.entry.size)
+		return gzipped.Tail(tail, a.entry.checksum, a.entry.size)
 	}
 	return tail
 }

@@ -12,12 +12,17 @@ import (
 	"github.com/cespare/xxhash/v2"
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/skyledger/skyledger/internal/gzipped"
 )
 
 // schema is the version of what lies in Redis: the entries' layout and the
 // answers' shape. It is part of every key, so that two releases beside each
 // other do not read each other's entries. Raise it with every change of either.
 const schema = "2"
+
+// deflateLevel takes 60 % of level 9's time for 2 % more bytes, on 2,500 flights.
+const deflateLevel = 5
 
 // entry is one answer in one encoding, ready but for its tail.
 type entry struct {
@@ -33,6 +38,7 @@ type entry struct {
 
 	flights   decoded[Flight]
 	positions decoded[Position]
+	made      shelf
 }
 
 // entryHead describes an entry where it lies.
@@ -96,7 +102,7 @@ func render(view *View) ([]rendered, error) {
 		}
 		all = append(all, rendered{head, body})
 		head.Encoding = Gzip
-		squeezed, err := deflate(body)
+		squeezed, err := gzipped.Deflate(body, deflateLevel)
 		if err != nil {
 			return nil, err
 		}
@@ -140,14 +146,14 @@ func (r rendered) load() (*entry, error) {
 	}
 	for i, part := range parts {
 		if r.head.Encoding == Gzip && i%2 == 0 {
-			part = appendStored(make([]byte, 0, len(part)+storedOverhead), part, false)
+			part = gzipped.AppendStored(nil, part)
 		}
 		loaded.length += len(part)
 		loaded.parts = append(loaded.parts, part)
 	}
 	if r.head.Encoding == Gzip {
-		loaded.parts[0] = append([]byte(gzipHeader), loaded.parts[0]...)
-		loaded.length += len(gzipHeader)
+		loaded.parts[0] = append([]byte(gzipped.Header), loaded.parts[0]...)
+		loaded.length += len(gzipped.Header)
 	}
 	return loaded, nil
 }

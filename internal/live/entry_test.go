@@ -2,45 +2,10 @@ package live
 
 import (
 	"bytes"
-	"compress/gzip"
-	"hash/crc32"
-	"io"
 	"testing"
 
 	"pgregory.net/rapid"
 )
-
-func TestGzipOfPartsIsOneMember(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		rows := rapid.SliceOf(rapid.Byte()).Draw(t, "rows")
-		opening := rapid.SliceOfN(rapid.Byte(), 0, 300).Draw(t, "opening")
-		tail := bytes.Repeat(rapid.SliceOfN(rapid.Byte(), 0, 300).Draw(t, "tail"), rapid.SampledFrom([]int{1, 400}).Draw(t, "times"))
-		squeezed, err := deflate(rows)
-		if err != nil {
-			t.Fatal(err)
-		}
-		text := bytes.Join([][]byte{opening, rows, opening, rows}, nil)
-		packed := []byte(gzipHeader)
-		for range 2 {
-			packed = append(appendStored(packed, opening, false), squeezed...)
-		}
-		packed = append(packed, gzipTail(tail, crc32.ChecksumIEEE(text), uint32(len(text)))...)
-
-		rest := bytes.NewReader(packed)
-		reader, err := gzip.NewReader(rest)
-		if err != nil {
-			t.Fatal(err)
-		}
-		reader.Multistream(false)
-		got, err := io.ReadAll(reader)
-		if err != nil || !bytes.Equal(got, append(text, tail...)) {
-			t.Fatalf("read %d bytes of %d, %v", len(got), len(text)+len(tail), err)
-		}
-		if rest.Len() > 0 {
-			t.Fatalf("%d bytes after the member", rest.Len())
-		}
-	})
-}
 
 // FuzzUnmarshal feeds whatever Redis may hold: no panic, and nothing accepted
 // that was not written as asked for.
