@@ -210,3 +210,33 @@ func TestManyWhoAskWhileTheNetworkMovesOn(t *testing.T) {
 	}
 	group.Wait()
 }
+
+// redrawn is reference data whose one FIR is drawn anew.
+type redrawn struct {
+	world
+	empty bool
+}
+
+func (r *redrawn) FIR(context.Context, string) (api.Area, error) {
+	if r.empty {
+		return nowhereAtAll{}, nil
+	}
+	return area{}, nil
+}
+
+type nowhereAtAll struct{}
+
+func (nowhereAtAll) Airport(string) bool         { return false }
+func (nowhereAtAll) Point(float64, float64) bool { return false }
+
+func TestAListByReferenceDataIsAsTheyAreNow(t *testing.T) {
+	s, places := newShown(t), &redrawn{}
+	s.Places = places
+	handler := handler(t, s.Deps)
+	for _, want := range []int{59, 0} { // the first flight lies on the line
+		places.empty = want == 0
+		if rows, _ := rowsOf(t, handler, "/api/flights?fir=NRTH&fields=id"); len(rows) != want {
+			t.Errorf("%d flights, want %d", len(rows), want)
+		}
+	}
+}
