@@ -48,6 +48,39 @@ func TestAirportsAreFoundByEitherCode(t *testing.T) {
 	}
 }
 
+func TestAirportsAreWhereTheirRunwaysAre(t *testing.T) {
+	world := embedded(t)
+	for i := range world.Airports() {
+		a := &world.Airports()[i]
+		nearest := math.Inf(1)
+		for _, r := range world.RunwaysOf(a) {
+			if r.Low.Placed && r.High.Placed {
+				nearest = min(nearest, geo.Distance(a.Lat, a.Lon, (r.Low.Lat+r.High.Lat)/2, (r.Low.Lon+r.High.Lon)/2))
+			}
+		}
+		if nearest > 3 && !math.IsInf(nearest, 1) {
+			t.Errorf("%s is %.1f miles from its nearest runway", a.ICAO, nearest)
+		}
+	}
+	// One source has degrees and minutes of Belgium's airports as decimal numbers,
+	// old sites of some, and metres for feet.
+	for code, want := range map[string]struct {
+		lat, lon    float64
+		elevationFt int
+	}{"EBBR": {50.901, 4.484, 175}, "ELLX": {49.627, 6.212, 1234}, "ZPPP": {25.102, 102.929, 6885}, "SEQM": {-0.129, -78.358, 7843}} {
+		airport, found := world.Airport(code)
+		if !found || geo.Distance(want.lat, want.lon, airport.Lat, airport.Lon) > 2 || abs(airport.ElevationFt-want.elevationFt) > 15 {
+			t.Errorf("%s is %+v", code, airport)
+		}
+	}
+	// Its runways are still under its old code.
+	if renamed, _ := world.Airport("PBI"); len(world.RunwaysOf(renamed)) != 3 {
+		t.Errorf("%+v has runways %+v", renamed, world.RunwaysOf(renamed))
+	}
+}
+
+func abs(n int) int { return max(n, -n) }
+
 func TestTheEmbeddedWorldIsSound(t *testing.T) {
 	world := embedded(t)
 	if len(world.Airports()) < 28_000 || len(world.Runways()) < 26_000 || len(world.Countries()) < 240 || len(world.Subdivisions()) < 3_500 {
