@@ -14,9 +14,11 @@ const (
 	intervals = 2.2
 	// leavesRunway is a speed, in knots, at which nobody takes off again.
 	leavesRunway = 30
-	// collapse is the time within which a second movement of the same kind at
-	// the same airport is the same.
-	collapse = 5 * time.Minute
+	// collapse is the time within which a second departure or arrival at the same
+	// airport is the same one (the field's figure). Touch-and-goes and go-arounds
+	// come again after a circuit, and light aircraft fly one in four minutes.
+	collapse      = 5 * time.Minute
+	collapseRound = 2 * time.Minute
 	// unseenMiles is farther than anybody taxis between two reports.
 	unseenMiles = 5.0
 )
@@ -105,21 +107,28 @@ func (f *Fields) read(t *Track, next *fix, plan Plan) Reading {
 			r.Height, r.HeightKnown = own, true
 		}
 	}
-	if !r.HeightKnown && t.state == Airborne {
-		r.Descended = descended(t.seen(), next)
+	if t.state == Airborne && next.groundspeed < groundSpeed {
+		r.Rolled = rolled(t.seen(), next, r.HeightKnown)
 	}
 	return r
 }
 
-// descended reports whether an aircraft came down to a fix and has rolled since.
-func descended(fixes []fix, next *fix) bool {
-	const feet = 100
-	came, rolled := false, next.groundspeed > 0
-	for i := range fixes {
-		came = came || fixes[i].state == Airborne && fixes[i].altitude >= next.altitude+feet
-		rolled = rolled || fixes[i].groundspeed > 0 && fixes[i].groundspeed < groundSpeed
+// rolled reports whether an aircraft came down to a fix and has rolled level
+// since: at the last fix, or where an airport's elevation says that it is in the
+// air, at two at least and for half a minute, longer than a helicopter keeps its
+// altitude within 10 ft.
+func rolled(fixes []fix, next *fix, contradicted bool) bool {
+	const down, flat, long = 100, 10, 30e6 // feet, feet, microseconds
+	first, moves := len(fixes), next.groundspeed > 0
+	for first > 0 && fixes[first-1].groundspeed < groundSpeed && abs(fixes[first-1].altitude-next.altitude) <= flat {
+		first--
+		moves = moves || fixes[first].groundspeed > 0
 	}
-	return came && rolled
+	since := len(fixes) - first
+	if !moves || since < 1 || contradicted && (since < 2 || next.at-fixes[first].at < long) {
+		return false
+	}
+	return slices.ContainsFunc(fixes[:first], func(f fix) bool { return f.altitude >= next.altitude+down })
 }
 
 // locate finds the airport that a fix is at, when it is low enough for any.

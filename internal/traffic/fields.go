@@ -45,9 +45,10 @@ const (
 	approachMiles = 6.0
 	// highestField is above every airport on earth (Daocheng Yading, 14,472 ft) and an approach to it.
 	highestField = 16500
-	// wrongElevation is how far, in feet, scenery and reference may differ for a
-	// parked aircraft to correct the reference.
+	// wrongElevation is how far, in feet, a parked aircraft may be from the
+	// reference and correct it alone; beyond, three must agree.
 	wrongElevation = 400
+	agree          = 3
 
 	noField = int32(-1)
 
@@ -219,9 +220,7 @@ func (f *Fields) elevation(field int32) (feet int32, trust float64) {
 
 // stands notes that an aircraft is parked at an airport in this scene.
 func (f *Fields) stands(field, altitude int32) {
-	if reference := int32(f.world.Airports()[field].ElevationFt); abs(altitude-reference) <= wrongElevation {
-		f.standing = append(f.standing, standing{field, altitude})
-	}
+	f.standing = append(f.standing, standing{field, altitude})
 }
 
 // Settle ends a scene: each airport's elevation becomes the median altitude of
@@ -235,7 +234,10 @@ func (f *Fields) Settle() {
 		for end < len(f.standing) && f.standing[end].field == f.standing[i].field {
 			end++
 		}
-		f.levels[f.standing[i].field] = level{altitude: f.standing[(i+end-1)/2].altitude, aircraft: int32(end - i)}
+		median := f.standing[(i+end-1)/2]
+		if off := abs(median.altitude - int32(f.world.Airports()[median.field].ElevationFt)); off <= wrongElevation || end-i >= agree {
+			f.levels[median.field] = level{altitude: median.altitude, aircraft: int32(end - i)}
+		}
 		i = end
 	}
 	f.standing = f.standing[:0]

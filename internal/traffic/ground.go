@@ -19,7 +19,7 @@ type Reading struct {
 	Level       bool  // as high as the report before, within what a runway rises
 	Abrupt      bool  // slower than the report before by more than brakes do: paused, not landed
 	High        bool  // higher than any airport on earth
-	Descended   bool  // was higher in the air, and has rolled at this altitude since
+	Rolled      bool  // came down to this altitude, and has rolled level at it since
 	Signs       int8  // reports before it, one after the other, that looked airborne
 }
 
@@ -35,17 +35,18 @@ const (
 	// flare may stand and still count as landed.
 	pausedHeight = 60
 	// standsHigh is how wrong an airport's elevation may be for somebody who
-	// appears there and stands still.
+	// stands still or rolls there: reference data has metres for feet and
+	// elevations of old sites.
 	standsHigh = 1000
 )
 
 // Judge decides between GROUND and AIRBORNE. It is the only place that does.
 //
 // One report that is both high and fast is enough to be airborne: an altitude
-// spike is not fast. Far from any airport the ground's height is not known:
-// then slow and level is GROUND, for somebody who was in the air only after a
-// descent and a roll, so that a simulator paused in cruise has not landed. Who
-// appears there and stands still is on the ground.
+// spike is not fast. Far from any airport the ground's height is not known, and
+// at some it is wrong: who was in the air there is on the ground after a descent
+// and a level roll, so that a simulator paused in cruise has not landed; who
+// appears and stands still is on the ground.
 func Judge(before State, r Reading) State {
 	switch {
 	case before == Ground:
@@ -55,7 +56,7 @@ func Judge(before State, r Reading) State {
 		return Ground
 	case r.HeightKnown && abs(r.Height) < groundHeight && r.Groundspeed < groundSpeed && !(r.Abrupt && r.Height > pausedHeight):
 		return Ground
-	case !r.HeightKnown && r.Groundspeed < groundSpeed && r.Level && r.Descended:
+	case r.Rolled && r.Groundspeed < groundSpeed && (!r.HeightKnown || abs(r.Height) < standsHigh):
 		return Ground
 	case before == Unknown && !r.HeightKnown && !r.High && (r.Groundspeed == 0 || r.Groundspeed < groundSpeed && r.Level):
 		return Ground

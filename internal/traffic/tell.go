@@ -36,7 +36,7 @@ func (f *Fields) tell(t *Track, plan Plan, e event) []Movement {
 	}
 	t.since = e.since
 	at := e.from + (e.to-e.from)/2
-	if last := t.told[e.kind]; last.at != 0 && last.field == e.field && at-last.at < collapse.Microseconds() {
+	if last := t.told[e.kind]; last.at != 0 && last.field == e.field && at-last.at < again(e.kind) {
 		return nil
 	}
 	t.told[e.kind] = told{at, e.field}
@@ -54,6 +54,14 @@ func (f *Fields) tell(t *Track, plan Plan, e event) []Movement {
 		out = append(out, m)
 	}
 	return out
+}
+
+// again is the least time, in microseconds, between two movements of a kind.
+func again(kind Kind) int64 {
+	if kind == TouchAndGo || kind == GoAround {
+		return collapseRound.Microseconds()
+	}
+	return collapse.Microseconds()
 }
 
 // sameField is how near an airport of another code may be and still be the one
