@@ -39,6 +39,7 @@ func commands() []command {
 		{name: "verify", summary: "count the log's rows independently and check the invariants", run: verifyTables},
 		{name: "query", summary: "run one statement of SQL over the views: query --help", run: runStatement, details: statementDetails},
 		{name: "url", summary: "print the address of the database of the run that is going on: psql \"$(... url)\"", run: printURL},
+		{name: "evaluate", summary: "measure how well flights and movements are found: evaluate --help", run: evaluateTracker, details: evaluateDetails},
 		{name: "keys", summary: "add, list and revoke keys of the API: keys --help", run: manageKeys, details: keysDetails},
 	}
 }

@@ -35,6 +35,7 @@ type options struct {
 	scope     string   // of a new key
 	expires   time.Duration
 	format    string // of query's rows: table, csv, json, ndjson; empty is table
+	evaluate  evaluation
 }
 
 // sourceFlag is --source, taken apart.
@@ -58,6 +59,7 @@ func parse(arguments []string) (options, string, error) {
 	set.StringVar(&chosen.scope, "scope", "", "")
 	set.DurationVar(&chosen.expires, "expires", 0, "")
 	set.StringVar(&chosen.format, "format", "", "")
+	chosen.evaluate.flags(set)
 
 	name := ""
 	for rest := arguments; ; rest = set.Args()[1:] {
@@ -105,6 +107,9 @@ func takesArguments(name string) bool {
 func (o options) check(name string) error {
 	if name != "keys" && (o.scope != "" || o.expires != 0) {
 		return fmt.Errorf("--scope and --expires are of keys add")
+	}
+	if name != "evaluate" && o.evaluate != (evaluation{}) {
+		return fmt.Errorf("--tracks, --simulated, --minutes, --lose, --seed and --json are of evaluate")
 	}
 	if o.format != "" && (name != "query" || !slices.Contains(statementFormats(), o.format)) {
 		return fmt.Errorf("--format is of query, and one of %s", strings.Join(statementFormats(), ", "))

@@ -40,6 +40,13 @@ func TestParse(t *testing.T) {
 				scope: "read,query", expires: 720 * time.Hour,
 			},
 		},
+		"a yardstick": {
+			"evaluate --simulated 300 --minutes 60 --lose --json --seed 7", "evaluate",
+			options{
+				speed: 1, listen: "127.0.0.1:8080", data: "/d",
+				evaluate: evaluation{aircraft: 300, minutes: 60, lose: true, json: true, seed: 7},
+			},
+		},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -47,7 +54,7 @@ func TestParse(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if diff := cmp.Diff(test.want, got, cmp.AllowUnexported(options{}, sourceFlag{})); diff != "" || command != test.name {
+			if diff := cmp.Diff(test.want, got, cmp.AllowUnexported(options{}, sourceFlag{}, evaluation{})); diff != "" || command != test.name {
 				t.Errorf("command %q, %s", command, diff)
 			}
 		})
@@ -57,6 +64,7 @@ func TestParse(t *testing.T) {
 		"--source live:1", "--speed 0", "--speed -1", "--speed NaN", "--speed fast", "--until-end", "--speed 5",
 		"--source live --speed max", "--nothing", "verify again",
 		"--scope read", "verify --expires 1h", "keys add x --expires soon",
+		"verify --tracks /x", "run --lose", "evaluate --simulated many",
 	} {
 		t.Run("refuses "+wrong, func(t *testing.T) {
 			if got, _, err := parse(strings.Fields(wrong)); err == nil {

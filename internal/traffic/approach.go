@@ -19,7 +19,11 @@ func (f *Fields) low(t *Track, plan Plan) []Movement {
 	if at < 1 || fixes[last].altitude < fixes[at].altitude+airborneHeight || !t.cameDown(at) {
 		return nil
 	}
-	e, found := f.approached(fixes, at, plan)
+	dip, unknown := dipBeside(fixes, at)
+	if unknown {
+		return nil
+	}
+	e, found := f.approached(fixes, at, dip, plan)
 	if !found || e.kind == GoAround && fixes[last].altitude < fixes[at].altitude+roundClimb {
 		return nil
 	}
@@ -53,9 +57,41 @@ func (t *Track) cameDown(at int) bool {
 	return false
 }
 
+// dipBeside is how many feet below the low point the aircraft was, where reports
+// were lost beside it: down to where its descent before and its climb after
+// meet. Only a gap among denser reports is bridged so, for at a cadence of
+// minutes nobody descends and climbs evenly, and none of more than 100 s. Where it
+// is not known what happened, or not before the next report, nothing is told.
+func dipBeside(fixes []fix, at int) (feet int32, unknown bool) {
+	const gap, longest = 1.8, 100e6 // times the neighbours' distance; microseconds
+	for p := at - 1; p <= at; p++ {
+		length := float64(fixes[p+1].at - fixes[p].at)
+		if p < 1 || length < gap*float64(fixes[p].at-fixes[p-1].at) {
+			continue
+		}
+		if length > longest || p+2 >= len(fixes) {
+			return 0, true
+		}
+		down := rate(&fixes[p-1], &fixes[p])
+		up := rate(&fixes[p+1], &fixes[p+2])
+		if down >= 0 || up <= 0 {
+			continue
+		}
+		meet := (float64(fixes[p+1].altitude-fixes[p].altitude) - up*length) / (down - up)
+		if meet > 0 && meet < length {
+			feet = max(feet, fixes[at].altitude-fixes[p].altitude-int32(down*meet))
+		}
+	}
+	return feet, false
+}
+
+// rate is in feet a microsecond.
+func rate(a, b *fix) float64 { return float64(b.altitude-a.altitude) / float64(b.at-a.at) }
+
 // approached finds the runway that a low point is an approach to: the nearest
-// whose line it is on, the filed arrival's first.
-func (f *Fields) approached(fixes []fix, at int, plan Plan) (e event, found bool) {
+// whose line it is on, the filed arrival's first. dip is how many feet lower it
+// was when nobody saw it, on its way along the runway.
+func (f *Fields) approached(fixes []fix, at int, dip int32, plan Plan) (e event, found bool) {
 	lat, lon := fixes[at].degrees()
 	heading := course(fixes, at)
 	best := approachMiles + 1.0
@@ -81,10 +117,17 @@ func (f *Fields) approached(fixes []fix, at int, plan Plan) (e event, found bool
 			}
 			best, found = score, true
 			e = event{kind: GoAround, field: number, distance: max(0, -along), runway: used{r.ident, across}, placed: true}
-			if height < touchHeight && along > -0.3 && across < besideMiles {
+			if height < touchHeight && along > -0.3 && across < besideMiles || dip > 0 && height-dip < touchHeight && along > -1 {
 				e.kind = TouchAndGo
 			}
 		}
 	})
+	if found {
+		// Of parallel runways the one that the whole approach kept to.
+		feet, _ := f.elevation(e.field)
+		if kept := f.landed(e.field, fixes[:at+1], feet); kept.ident != "" {
+			e.runway = kept
+		}
+	}
 	return e, found
 }

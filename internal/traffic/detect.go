@@ -167,12 +167,14 @@ func (f *Fields) advance(t *Track, next fix, plan Plan) Outcome {
 	return out
 }
 
-// scaled is a time that grows with the time between the last two reports.
+// scaled is a time that grows with the longest time between two of the last
+// three reports.
 func (t *Track) scaled(least time.Duration) int64 {
-	if t.n < 2 {
-		return least.Microseconds()
+	longest := int64(0)
+	for i := max(1, int(t.n)-2); i < int(t.n); i++ {
+		longest = max(longest, t.fixes[i].at-t.fixes[i-1].at)
 	}
-	return max(least.Microseconds(), int64(intervals*float64(t.newest().at-t.fixes[t.n-2].at)))
+	return max(least.Microseconds(), int64(intervals*float64(longest)))
 }
 
 // left tells of the ground left: a departure, or the touch-and-go that a

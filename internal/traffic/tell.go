@@ -49,7 +49,7 @@ func (f *Fields) tell(t *Track, plan Plan, e event) []Movement {
 	}
 	m.Planned = plan.Arrival
 	out := []Movement{m}
-	if f.diverted(fixes, e, plan.Arrival) {
+	if f.itsOwn(t, plan) && f.diverted(e, plan.Arrival) {
 		m.Kind = Diversion
 		out = append(out, m)
 	}
@@ -71,13 +71,25 @@ const sameField = 3.0 // miles
 // diverted reports whether a landing is elsewhere than filed, be it at the
 // alternate. A filed code that names no airport in the data (ZZZZ, empty, three
 // letters) says nothing, and nowhere is not elsewhere.
-func (f *Fields) diverted(fixes []fix, e event, filed string) bool {
+func (f *Fields) diverted(e event, filed string) bool {
 	planned := f.number(filed)
-	if planned == noField || e.field == noField || planned == e.field {
-		return false
+	return planned != noField && e.field != noField && !f.near(planned, e.field)
+}
+
+// itsOwn reports whether a plan is the flight's: not when it is for a departure
+// elsewhere than the flight's own, as a plan of the flight before.
+func (f *Fields) itsOwn(t *Track, plan Plan) bool {
+	left, filed := t.told[Departure], f.number(plan.Departure)
+	if left.at == 0 || left.field == noField || filed == noField {
+		return true
 	}
-	a, b := &f.world.Airports()[planned], &f.world.Airports()[e.field]
-	return !geo.Within(sameField, a.Lat, a.Lon, b.Lat, b.Lon)
+	return f.near(left.field, filed)
+}
+
+// near reports whether two codes are of one place.
+func (f *Fields) near(one, two int32) bool {
+	a, b := &f.world.Airports()[one], &f.world.Airports()[two]
+	return one == two || geo.Within(sameField, a.Lat, a.Lon, b.Lat, b.Lon)
 }
 
 // confidence is the product of four figures from 0 to 1:

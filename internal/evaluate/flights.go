@@ -1,0 +1,182 @@
+package evaluate
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/skyledger/skyledger/internal/flight"
+)
+
+// judgeStatus judges the rows that say how far a flight is: at every report of
+// the row the flight must be that far. Codes of airports are compared where
+// the track has positions.
+//
+//	Preparing, Departing, Departure  not taken off
+//	Flying                           in the air
+//	TouchedDown, Arrival, Arrived    landed
+//	Lost                             the flight before it was lost in the air
+//
+// Beside them, a row whose status_event is Finished says that the flight before
+// it landed and is complete.
+func (f *flown) judgeStatus(result *Result, labels []eventLabel) {
+	for _, label := range labels {
+		if !label.Active || label.Status == "" && label.Change == "" {
+			continue
+		}
+		result.Flights.Expected++
+		if wrong := f.status(label); wrong != "" {
+			at, when := f.index(label.From), time.Time{}
+			if at >= 0 {
+				when = f.Reports[at].At
+			}
+			result.Misses = append(result.Misses, Miss{
+				Kind: "flight", Wrong: wrong, Where: fmt.Sprintf("%s reports %d–%d", f.File, label.From, label.To), At: when,
+				Note: strings.TrimSpace(label.Status + " " + label.Change),
+			})
+			continue
+		}
+		result.Flights.Right++
+	}
+}
+
+// status says what is wrong with a row; "" for nothing.
+func (f *flown) status(label eventLabel) string {
+	first, last := f.index(label.From), f.index(label.To)
+	if first < 0 || last < first {
+		return "no such report"
+	}
+	if label.Change == "Finished" {
+		if wrong := f.finished(first); wrong != "" {
+			return wrong
+		}
+	}
+	for i := first; i <= last && label.Status != ""; i++ {
+		if wrong := f.statusAt(label, i); wrong != "" {
+			return fmt.Sprintf("report %d: %s", f.Reports[i].ID, wrong)
+		}
+	}
+	return ""
+}
+
+func (f *flown) statusAt(label eventLabel, i int) string {
+	if label.Status == "Lost" {
+		if before, found := f.before(i + 1); !found || before.Ending != flight.LostInFlight {
+			return "the flight was not lost in the air"
+		}
+		return ""
+	}
+	now, found := f.flights[f.ids[i]]
+	if !found {
+		return "there is no flight"
+	}
+	at := f.Reports[i].At
+	landed := !now.Landing.IsZero() && !now.Landing.After(at)
+	waits := !now.Takeoff.IsZero() && now.Takeoff.After(at) || now.DistanceNM < 0
+	switch label.Status {
+	case "Preparing", "Departing", "Departure":
+		if !waits {
+			return "the flight has taken off"
+		}
+		return ""
+	case "Flying":
+		if waits || landed {
+			return "the flight is not in the air"
+		}
+		return f.codes(label.Dep, "", now)
+	case "TouchedDown", "Arrival", "Arrived":
+		if !landed {
+			return "the flight has not landed"
+		}
+		return f.codes(label.Dep, label.Arr, now)
+	default:
+		return ""
+	}
+}
+
+func (f *flown) codes(departure, arrival string, now flight.Flight) string {
+	switch {
+	case !f.Placed:
+		return ""
+	case departure != "" && departure != now.Departure:
+		return fmt.Sprintf("the flight left %q and not %s", now.Departure, departure)
+	case arrival != "" && arrival != now.Arrival:
+		return fmt.Sprintf("the flight landed at %q and not %s", now.Arrival, arrival)
+	}
+	return ""
+}
+
+// finished says what is wrong with the flight that was seen before a report.
+func (f *flown) finished(i int) string {
+	before, found := f.before(i)
+	if !found || before.Ending != flight.Complete || before.ID == f.ids[i] {
+		return "the flight before it is not complete"
+	}
+	return ""
+}
+
+// before is the last flight that was seen before a report's index.
+func (f *flown) before(i int) (flight.Flight, bool) {
+	for i--; i >= 0; i-- {
+		if f.ids[i] != 0 {
+			now, found := f.flights[f.ids[i]]
+			return now, found
+		}
+	}
+	return flight.Flight{}, false
+}
+
+// judgeFlights finds for each labelled flight one of the Tracker's with the same
+// airports, callsign, day and times; each serves once.
+func (f *flown) judgeFlights(result *Result, labels []flightLabel) {
+	var open []flight.Flight
+	for _, known := range f.flights {
+		if known.DistanceNM >= 0 {
+			open = append(open, known)
+		}
+	}
+	slices.SortFunc(open, func(a, b flight.Flight) int { return a.Began.Compare(b.Began) })
+	for _, label := range labels {
+		result.Flights.Expected++
+		at := slices.IndexFunc(open, func(known flight.Flight) bool { return f.same(label, known) })
+		if at < 0 {
+			result.Misses = append(result.Misses, Miss{
+				Kind: "flight", Wrong: "missed", Where: f.File, At: f.Reports[0].At,
+				Note: strings.Join([]string{label.Callsign, label.Dep, label.Arr, label.Date, label.Takeoff, label.Landing}, " "),
+			})
+			continue
+		}
+		result.Flights.Right++
+		open = slices.Delete(open, at, at+1)
+	}
+}
+
+func (f *flown) same(label flightLabel, known flight.Flight) bool {
+	return (!f.Placed || label.Dep == known.Departure && label.Arr == known.Arrival) &&
+		(label.Callsign == "" || label.Callsign == known.Callsign) &&
+		(label.Date == "" || label.Date == known.Began.Format(time.DateOnly)) &&
+		minute(label.FirstSeen, known.Began) && minute(label.Takeoff, known.Takeoff) &&
+		minute(label.Landing, known.Landing) && minute(label.LastSeen, known.Ended)
+}
+
+// minute reports whether a moment is at a labelled minute. Takeoffs are labelled
+// with the last report before them, landings with the first after: both may be
+// a report apart.
+func minute(label string, at time.Time) bool {
+	const report = 4 * time.Minute
+	if label == "" {
+		return true
+	}
+	clock, err := time.Parse("15:04", label)
+	if err != nil || at.IsZero() {
+		return false
+	}
+	apart := time.Duration(at.Hour()-clock.Hour())*time.Hour + time.Duration(at.Minute()-clock.Minute())*time.Minute
+	if apart > 12*time.Hour {
+		apart -= 24 * time.Hour
+	} else if apart < -12*time.Hour {
+		apart += 24 * time.Hour
+	}
+	return apart.Abs() <= report
+}
