@@ -208,7 +208,7 @@ func (d *Deliverer) attempt(ctx context.Context, delivery *store.AlertDelivery) 
 
 func (d *Deliverer) try(ctx context.Context, delivery *store.AlertDelivery, result *store.DeliveryResult) error {
 	const op = "alert.deliver"
-	target, err := d.Sealer.Open(delivery.Alert.Rule, delivery.Receiver.ID, delivery.Receiver.Sealed, delivery.Receiver.Key)
+	target, err := d.Sealer.Open(ctx, delivery.Alert.Rule, delivery.Receiver.ID, delivery.Receiver.Sealed, delivery.Receiver.Key)
 	if err != nil {
 		return err
 	}

@@ -1,6 +1,7 @@
 package alert
 
 import (
+	"context"
 	"crypto/aes"
 	"crypto/cipher"
 	"crypto/sha256"
@@ -8,6 +9,7 @@ import (
 	"encoding/json"
 	"io"
 	"strings"
+	"sync"
 
 	"github.com/skyledger/skyledger/internal/fault"
 )
@@ -26,10 +28,13 @@ const LeastKey = 32
 // Sealer keeps targets so that they can be used and not read: AES-256-GCM with
 // a key that is not in the database, bound to the rule and receiver, so that one
 // receiver's cannot be put in another's place. Without a key they are kept as
-// they are, and say so.
+// they are, and say so. Safe for concurrent use.
 type Sealer struct {
-	keys   []sealKey // the first seals, all of them open
+	read   func(ctx context.Context) (string, error)
 	random io.Reader
+
+	mu   sync.Mutex
+	keys []sealKey // the first seals, all of them open; nil before they are read
 }
 
 type sealKey struct {
@@ -37,17 +42,41 @@ type sealKey struct {
 	aead cipher.AEAD
 }
 
-// NewSealer makes one of keys separated by commas: the first seals, the others
-// still open what they sealed before. No keys at all seal nothing.
-func NewSealer(keys string, random io.Reader) (*Sealer, error) {
-	s := &Sealer{random: random}
-	if keys == "" {
-		return s, nil
+// NewSealer makes one of keys separated by commas, which are read when they are
+// needed first: the first seals, the others still open what they sealed before.
+// No keys at all seal nothing.
+func NewSealer(read func(ctx context.Context) (string, error), random io.Reader) *Sealer {
+	return &Sealer{read: read, random: random}
+}
+
+// Keys makes a reader of keys that are known.
+func Keys(keys string) func(context.Context) (string, error) {
+	return func(context.Context) (string, error) { return keys, nil }
+}
+
+func (s *Sealer) ready(ctx context.Context) ([]sealKey, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.keys != nil {
+		return s.keys, nil
 	}
+	text, err := s.read(ctx)
+	if err != nil {
+		return nil, err
+	}
+	s.keys, err = parseKeys(text)
+	return s.keys, err
+}
+
+func parseKeys(keys string) ([]sealKey, error) {
+	parsed := []sealKey{}
 	for text := range strings.SplitSeq(keys, ",") {
 		text = strings.TrimSpace(text)
+		if text == "" && keys == "" {
+			return parsed, nil
+		}
 		if len(text) < LeastKey {
-			return nil, fault.E("alert.NewSealer", fault.Invalid, "alert_key", nil).
+			return nil, fault.E("alert.NewSealer", fault.Unavailable, "alert_key", nil).
 				WithMessage("A key of ALERT_KEY needs 32 characters at least: openssl rand -base64 32 makes one.")
 		}
 		key := sha256.Sum256([]byte("skyledger alert receivers\x00" + text))
@@ -60,26 +89,27 @@ func NewSealer(keys string, random io.Reader) (*Sealer, error) {
 		if err != nil {
 			return nil, fault.E("alert.NewSealer", fault.Internal, "cipher", err)
 		}
-		s.keys = append(s.keys, sealKey{hex.EncodeToString(name[:4]), aead})
+		parsed = append(parsed, sealKey{hex.EncodeToString(name[:4]), aead})
 	}
-	return s, nil
+	return parsed, nil
 }
-
-// Encrypts reports whether there is a key.
-func (s *Sealer) Encrypts() bool { return len(s.keys) > 0 }
 
 // Seal returns what may be kept of a target, and the name of the key that opens
 // it; "" where none does.
-func (s *Sealer) Seal(rule, receiver string, target Target) (sealed []byte, key string, err error) {
+func (s *Sealer) Seal(ctx context.Context, rule, receiver string, target Target) (sealed []byte, key string, err error) {
 	const op = "alert.Seal"
+	keys, err := s.ready(ctx)
+	if err != nil {
+		return nil, "", err
+	}
 	plain, err := json.Marshal(target)
 	if err != nil {
 		return nil, "", fault.E(op, fault.Internal, "target", err)
 	}
-	if !s.Encrypts() {
+	if len(keys) == 0 {
 		return plain, "", nil
 	}
-	by := s.keys[0]
+	by := keys[0]
 	nonce := make([]byte, by.aead.NonceSize())
 	if _, err := io.ReadFull(s.random, nonce); err != nil {
 		return nil, "", fault.E(op, fault.Internal, "random", err)
@@ -88,12 +118,16 @@ func (s *Sealer) Seal(rule, receiver string, target Target) (sealed []byte, key 
 }
 
 // Open returns a sealed target. Its errors never hold any of it.
-func (s *Sealer) Open(rule, receiver string, sealed []byte, key string) (target Target, err error) {
+func (s *Sealer) Open(ctx context.Context, rule, receiver string, sealed []byte, key string) (target Target, err error) {
 	const op = "alert.Open"
 	plain := sealed
 	if key != "" {
+		keys, err := s.ready(ctx)
+		if err != nil {
+			return target, err
+		}
 		plain = nil
-		for _, by := range s.keys {
+		for _, by := range keys {
 			if by.name == key && len(sealed) > by.aead.NonceSize() {
 				size := by.aead.NonceSize()
 				plain, err = by.aead.Open(nil, sealed[:size], sealed[size:], boundTo(rule, receiver))

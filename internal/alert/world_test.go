@@ -151,8 +151,7 @@ func worldOn(t *testing.T, url string) *world {
 	must(t, err)
 	t.Cleanup(func() { _ = w.conn.Close(context.Background()) })
 	w.exec(`DELETE FROM kept.alert_rules`) // those that ship ask for other figures
-	w.sealer, err = alert.NewSealer(strings.Repeat("k", alert.LeastKey), rand.Reader)
-	must(t, err)
+	w.sealer = alert.NewSealer(alert.Keys(strings.Repeat("k", alert.LeastKey)), rand.Reader)
 	w.options = alert.Options{
 		Book: w.store, Figures: alert.Catalogue{w.figure}, Deliverer: w.deliverer(), Clock: func() time.Time { return w.now },
 	}
@@ -189,7 +188,7 @@ func (w *world) rule(change func(*store.AlertRule), receivers ...*receiver) stor
 
 func (w *world) sealed(rule, id string, target alert.Target) store.AlertReceiver {
 	w.t.Helper()
-	sealed, key, err := w.sealer.Seal(rule, id, target)
+	sealed, key, err := w.sealer.Seal(w.t.Context(), rule, id, target)
 	must(w.t, err)
 	return store.AlertReceiver{ID: id, Kind: target.Kind, Shown: "http://127.0.0.1/…", Sealed: sealed, Key: key}
 }

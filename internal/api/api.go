@@ -13,6 +13,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 	"go.uber.org/zap"
 
+	"github.com/skyledger/skyledger/internal/alert"
 	"github.com/skyledger/skyledger/internal/fault"
 	"github.com/skyledger/skyledger/internal/live"
 	"github.com/skyledger/skyledger/internal/rawlog"
@@ -68,6 +69,11 @@ type Deps struct {
 	Resources   Resources   // what the functions use
 	Maintenance Maintenance // what the database needs
 	Advice      Advice      // what statements cost and what would help
+
+	Alerts   Alerts          // rules, what they found, who was told
+	Figures  alert.Catalogue // that rules can be about
+	Desk     RuleDesk
+	TestFire TestFire
 }
 
 // Group registers the operations of one function.
@@ -81,6 +87,7 @@ func Groups() map[string]Group {
 		"api-flights":     Flights,
 		"api-airports":    Airports,
 		"api-database":    DatabaseGroup,
+		"api-alerts":      AlertsGroup,
 		"api-performance": Performance,
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -146,9 +147,20 @@ func problemOfHuma(ctx huma.Context, _ string, v any) (any, error) {
 	}
 	problem := newProblem(ctx.Context(), model.Status, string(codeOf(model.Status)), detail)
 	if model.Status < http.StatusInternalServerError {
-		problem.Errors = model.Errors
+		problem.Errors = withoutSecrets(model.Errors)
 	}
 	return problem, nil
+}
+
+// withoutSecrets leaves out what was given where it may hold a secret: a body as
+// a whole, and the receivers in one.
+func withoutSecrets(details []*huma.ErrorDetail) []*huma.ErrorDetail {
+	for _, detail := range details {
+		if detail.Location == "body" || strings.HasPrefix(detail.Location, "body.receivers") {
+			detail.Value = nil
+		}
+	}
+	return details
 }
 
 func codeOf(status int) fault.Class {

@@ -17,6 +17,7 @@ func Builders() map[string]Build {
 		"api-atc":         APIATC,
 		"api-flights":     APIFlights,
 		"api-airports":    APIAirports,
+		"api-alerts":      APIAlerts,
 		"api-database":    APIDatabase,
 		"api-performance": APIPerformance,
 	}

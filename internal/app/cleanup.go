@@ -38,7 +38,7 @@ func Cleanup(ctx context.Context, runtime *Runtime) (lambda.Handler, error) {
 		Advisor:         advisor.New(database, time.Now, runtime.Logger), // of the wall's hours, as usage is
 		PartitionsAhead: settings.PartitionsAhead, ChunkDelay: settings.ChunkDelay, CompactDelay: settings.CompactDelay,
 		RetainPositions: settings.RetainPositions, RetainHistory: settings.RetainHistory, RetainLog: settings.RetainLog,
-		RetainErrors: settings.RetainErrors,
+		RetainErrors: settings.RetainErrors, RetainAlerts: settings.RetainAlerts,
 	})
 	return handlerFunc(func(ctx context.Context, _ []byte) ([]byte, error) {
 		_, err := cleaner.Run(ctx)

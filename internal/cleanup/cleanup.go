@@ -21,6 +21,7 @@ type Store interface {
 	ChunkHour(ctx context.Context, hour time.Time) error
 	DropBefore(ctx context.Context, retention store.Retention) (store.Dropped, error)
 	DropFaults(ctx context.Context, cut time.Time) (int, error)
+	DropAlerts(ctx context.Context, cut time.Time) (int, error)
 }
 
 // Log is what cleanup does to the log.
@@ -58,6 +59,7 @@ type Options struct {
 	RetainHistory   time.Duration // 0 keeps it
 	RetainLog       time.Duration // 0 keeps it
 	RetainErrors    time.Duration // recorded errors and counts of requests; 0 keeps them
+	RetainAlerts    time.Duration // alerts that ended; 0 keeps them
 }
 
 // hoursPerRun bounds a run; the next one goes on.
@@ -77,6 +79,7 @@ type Report struct {
 	RemovedHours   int // of the log
 	Dropped        store.Dropped
 	DroppedFaults  int // rows of recorded errors and counts of requests
+	DroppedAlerts  int // and tests of receivers
 }
 
 // Run does every step once. A step that fails does not keep the others from
@@ -103,6 +106,7 @@ func (c *Cleaner) Run(ctx context.Context) (Report, error) {
 		func() error { return c.compact(ctx, newest, &report) },
 		func() error { return c.retain(ctx, newest, &report) },
 		func() error { return c.retainFaults(ctx, now, &report) },
+		func() error { return c.retainAlerts(ctx, newest, &report) },
 		func() error { return c.Usage.Keep(ctx) },
 		// Last: what the steps before had to do is in its figures.
 		func() error { return c.Advisor.Look(ctx) },
@@ -183,6 +187,14 @@ func (c *Cleaner) retainFaults(ctx context.Context, now time.Time, report *Repor
 	return err
 }
 
+// retainAlerts goes by what is played: alerts are of its time.
+func (c *Cleaner) retainAlerts(ctx context.Context, newest time.Time, report *Report) (err error) {
+	if c.RetainAlerts > 0 {
+		report.DroppedAlerts, err = c.Store.DropAlerts(ctx, newest.Add(-c.RetainAlerts))
+	}
+	return err
+}
+
 func (c *Cleaner) emit(ctx context.Context, report Report, started time.Time, err error) {
 	count := func(n int) telemetry.Value { return telemetry.Value{Value: float64(n), Unit: telemetry.Count} }
 	values := map[string]telemetry.Value{
@@ -194,6 +206,7 @@ func (c *Cleaner) emit(ctx context.Context, report Report, started time.Time, er
 		"dropped_sessions":  count(report.Dropped.Sessions),
 		"dropped_snapshots": count(report.Dropped.Snapshots),
 		"dropped_faults":    count(report.DroppedFaults),
+		"dropped_alerts":    count(report.DroppedAlerts),
 		"cleanup_ms":        {Value: float64(time.Since(started).Milliseconds()), Unit: telemetry.Milliseconds},
 	}
 	outcome, fields := "done", []zap.Field(nil)

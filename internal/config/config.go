@@ -3,6 +3,7 @@ package config
 import (
 	"errors"
 	"fmt"
+	"net/netip"
 	"net/url"
 	"reflect"
 	"slices"
@@ -54,6 +55,10 @@ type Config struct {
 	QueryMaxCost        float64       `env:"QUERY_MAX_COST" envDefault:"50000000" unit:"planner's cost" help:"a statement that the planner estimates above is refused; about every position of a busy day"`
 	QueryConcurrency    int           `env:"QUERY_CONCURRENCY" envDefault:"2" unit:"statements" help:"statements that run at once in one process; further ones wait two seconds"`
 
+	AlertKey       string `env:"ALERT_KEY" envDefault:"" help:"encrypts receivers' addresses and secrets in the database, 32 characters or more; of several, separated by commas, the first seals and all open; empty: they are kept as they are"`
+	AlertKeySecret string `env:"ALERT_KEY_SECRET_ARN" envDefault:"" help:"Secrets Manager secret with the same, as text or as the key of a JSON object named key"`
+	AlertNetworks  string `env:"ALERT_NETWORKS" envDefault:"" help:"private networks that may be told of alerts, as 10.1.0.0/16,127.0.0.1/32; the internet needs no mention"`
+
 	BacklogPerRun   int           `env:"BACKLOG_PER_RUN" envDefault:"240" unit:"snapshots" help:"most snapshots one ingest run projects from the log"`
 	RewindLimit     int           `env:"REWIND_LIMIT" envDefault:"240" unit:"snapshots" help:"most snapshots projected again to put a late one in its place"`
 	SuspiciousTicks int           `env:"SUSPICIOUS_TICKS" envDefault:"4" unit:"snapshots" help:"a network that lost 90 % of its pilots at once is believed after this many snapshots"`
@@ -65,6 +70,7 @@ type Config struct {
 	RetainHistory   time.Duration `env:"RETAIN_HISTORY" envDefault:"0" unit:"duration" help:"how long sessions, plans and the ledger stay; 0 keeps them"`
 	RetainLog       time.Duration `env:"RETAIN_LOG" envDefault:"0" unit:"duration" help:"how long bodies stay in the log; 0 keeps them"`
 	RetainErrors    time.Duration `env:"RETAIN_ERRORS" envDefault:"720h" unit:"duration" help:"how long recorded errors and counts of requests stay; 0 keeps them"`
+	RetainAlerts    time.Duration `env:"RETAIN_ALERTS" envDefault:"2160h" unit:"duration" help:"how long alerts that ended and their deliveries stay; 0 keeps them"`
 	RetainUsage     time.Duration `env:"RETAIN_USAGE" envDefault:"2160h" unit:"duration" help:"how long the functions' hourly figures stay; 0 keeps them"`
 }
 
@@ -208,6 +214,16 @@ func (c Config) check() []error {
 			fail(limit.name, "must be from 0 to %d", mostPerMinute)
 		}
 	}
+	for _, network := range split(c.AlertNetworks) {
+		if _, err := netip.ParsePrefix(network); err != nil {
+			fail("ALERT_NETWORKS", "%q is no network such as 10.1.0.0/16", network)
+		}
+	}
+	for _, key := range split(c.AlertKey) {
+		if len(key) < leastAlertKey {
+			fail("ALERT_KEY", "a key needs %d characters at least: openssl rand -base64 32 makes one", leastAlertKey)
+		}
+	}
 	if c.PartitionsAhead < 2 {
 		fail("PARTITIONS_AHEAD", "must be 2 or more, so that a day without cleanup loses nothing")
 	}
@@ -216,7 +232,7 @@ func (c Config) check() []error {
 		value time.Duration
 	}{
 		{"RETAIN_POSITIONS", c.RetainPositions}, {"RETAIN_HISTORY", c.RetainHistory}, {"RETAIN_LOG", c.RetainLog}, {"RETAIN_ERRORS", c.RetainErrors},
-		{"RETAIN_USAGE", c.RetainUsage},
+		{"RETAIN_USAGE", c.RetainUsage}, {"RETAIN_ALERTS", c.RetainAlerts},
 		{"CHUNK_DELAY", c.ChunkDelay}, {"COMPACT_DELAY", c.CompactDelay},
 	}
 	for _, setting := range retained {
@@ -225,6 +241,21 @@ func (c Config) check() []error {
 		}
 	}
 	return problems
+}
+
+// leastAlertKey is internal/alert's.
+const leastAlertKey = 32
+
+// split returns what stands between commas.
+func split(text string) []string {
+	if strings.TrimSpace(text) == "" {
+		return nil
+	}
+	parts := strings.Split(text, ",")
+	for i := range parts {
+		parts[i] = strings.TrimSpace(parts[i])
+	}
+	return parts
 }
 
 // mostPerMinute is the largest rate that makes sense to count.

@@ -18,7 +18,8 @@ const (
 	LogWrite    Resource = "log:write"    // append, compact and remove there
 	TickQueue   Resource = "queue:ticks"  // send the minute's later ticks
 	Internet    Resource = "internet"     // fetch the feed
-	SecretsRead Resource = "secrets:read" // the database's password
+	SecretsRead Resource = "secrets:read" // the database's password, and the key of receivers
+	Notify      Resource = "notify"       // publish to SNS topics
 )
 
 // Function is one row of the table: one folder under functions/, one binary.
@@ -197,6 +198,22 @@ func Functions() []Function {
 			// PostgreSQL's grammar takes 270 MB, and its start a good share of a core.
 			Memory: 1024, Timeout: 29 * time.Second,
 			Uses: []Resource{Database, Cache, LogRead, SecretsRead},
+		},
+		{
+			Name:    "api-alerts",
+			Purpose: "answers what rules found, and keeps the rules",
+			Trigger: Trigger{Routes: []Route{
+				get("/api/alerts", "what rules found: open alerts and recent ones"),
+				get("/api/alerts/deliveries", "who was told, and how each attempt went"),
+				get("/api/alerts/rules", "the rules, and what rules can be about"),
+				{Method: "POST", Path: "/api/alerts/rules", Purpose: "add a rule"},
+				get("/api/alerts/rules/{id}", "one rule, with what is known of its subjects"),
+				{Method: "PUT", Path: "/api/alerts/rules/{id}", Purpose: "replace a rule"},
+				{Method: "DELETE", Path: "/api/alerts/rules/{id}", Purpose: "delete a rule"},
+				{Method: "POST", Path: "/api/alerts/rules/{id}/test", Purpose: "send a test to a rule's receivers"},
+			}},
+			Memory: 512, Timeout: 20 * time.Second, // a receiver may take 8 s to answer a test
+			Uses: []Resource{Database, Cache, LogRead, Internet, Notify, SecretsRead},
 		},
 		{
 			Name:    "api-performance",
