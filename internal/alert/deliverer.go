@@ -87,7 +87,11 @@ func (d *Deliverer) Run(ctx context.Context) (DeliveryReport, error) {
 	ctx, cancel := context.WithTimeout(ctx, DeliveryBudget)
 	defer cancel()
 	var report DeliveryReport
+	down := map[line]bool{}
 	for taken := 0; taken < mostPerRun; {
+		if deadline, _ := ctx.Deadline(); time.Until(deadline) < attemptTimeout+2*time.Second {
+			return report, nil // an attempt might not end in time
+		}
 		claimed, err := d.Queue.ClaimDeliveries(ctx, store.DeliveryClaim{
 			Lease: d.Token(), For: leaseFor, Most: mostPerRun - taken, PerReceiver: mostPerReceiver, Attempts: mostAttempts,
 		})
@@ -95,13 +99,10 @@ func (d *Deliverer) Run(ctx context.Context) (DeliveryReport, error) {
 			return report, err
 		}
 		taken += len(claimed)
-		results, err := d.send(ctx, claimed)
+		results, err := d.send(ctx, claimed, down)
 		report.add(results)
 		if err != nil {
 			return report, err
-		}
-		if deadline, _ := ctx.Deadline(); time.Until(deadline) < attemptTimeout+time.Second {
-			return report, nil // another attempt might not end in time
 		}
 	}
 	return report, nil
@@ -114,7 +115,7 @@ func (d *Deliverer) Test(ctx context.Context, rule string, at time.Time) ([]stor
 	if err != nil {
 		return nil, nil, err
 	}
-	results, err := d.send(ctx, claimed)
+	results, err := d.send(ctx, claimed, map[line]bool{})
 	return claimed, results, err
 }
 
@@ -133,32 +134,41 @@ func (r *DeliveryReport) add(results []store.DeliveryResult) {
 	}
 }
 
+// line is a receiver, whose deliveries go one behind the other.
+type line struct{ rule, receiver string }
+
+func lineOf(d *store.AlertDelivery) line { return line{d.Alert.Rule, d.Receiver.ID} }
+
 // send sends each receiver's deliveries one after the other, all receivers at
-// the same time. The results are in the deliveries' order; one without a lease
-// was somebody else's by the time it was to be written down.
-func (d *Deliverer) send(ctx context.Context, deliveries []store.AlertDelivery) ([]store.DeliveryResult, error) {
-	type receiver struct{ rule, id string }
-	lines := map[receiver][]int{}
+// the same time, until one fails: the rest of a receiver's that is down waits.
+// The results are in the deliveries' order; one without a lease was somebody
+// else's by the time it was to be written down.
+func (d *Deliverer) send(ctx context.Context, deliveries []store.AlertDelivery, down map[line]bool) ([]store.DeliveryResult, error) {
+	lines := map[line][]int{}
 	for i := range deliveries {
-		key := receiver{deliveries[i].Alert.Rule, deliveries[i].Receiver.ID}
-		lines[key] = append(lines[key], i)
+		lines[lineOf(&deliveries[i])] = append(lines[lineOf(&deliveries[i])], i)
 	}
 	results := make([]store.DeliveryResult, len(deliveries))
 	failures := make([]error, len(deliveries))
 	var working sync.WaitGroup
-	for _, line := range lines {
+	for line, queue := range lines {
+		isDown := down[line]
 		working.Go(func() {
-			down := false
-			for _, i := range line {
-				if results[i] = spared(&deliveries[i]); !down {
+			for _, i := range queue {
+				if results[i] = spared(&deliveries[i]); !isDown {
 					results[i] = d.attempt(ctx, &deliveries[i])
 				}
-				down = down || !results[i].Done
+				isDown = isDown || !results[i].Done
 				failures[i] = d.settle(ctx, &results[i])
 			}
 		})
 	}
 	working.Wait()
+	for i := range results {
+		if !results[i].Done {
+			down[lineOf(&deliveries[i])] = true
+		}
+	}
 	return results, errors.Join(failures...)
 }
 

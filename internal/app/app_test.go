@@ -174,6 +174,9 @@ func TestEveryFunctionAnswersItsEvent(t *testing.T) {
 	if n := w.count(t, `select count(*) from sky.flight_legs`); n == 0 {
 		t.Error("analyze found no flights")
 	}
+	if n := w.count(t, `select count(*) from kept.alert_rules where looked is not null and enabled`); n < 5 {
+		t.Errorf("analyze evaluated %d rules", n)
+	}
 
 	w.invoke(t, "cleanup", "cleanup")
 	if n := w.count(t, `select count(*) from pg_inherits where inhparent = 'sky.position_chunks'::regclass`); n < 3 {
@@ -197,7 +200,7 @@ func TestEveryFunctionAnswersItsEvent(t *testing.T) {
 	}
 
 	pilots := w.count(t, `select count(*) from skyledger.pilot_session where online`)
-	for _, name := range []string{"api-status", "api-atc", "api-flights", "api-database", "api-performance"} {
+	for _, name := range []string{"api-status", "api-atc", "api-flights", "api-alerts", "api-database", "api-performance"} {
 		var response events.APIGatewayV2HTTPResponse
 		if err := json.Unmarshal(w.invoke(t, name, name), &response); err != nil {
 			t.Fatal(err)

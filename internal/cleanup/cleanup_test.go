@@ -35,7 +35,7 @@ type parts struct {
 	partitionsFrom, chunkBefore, compactBefore, removeBefore time.Time
 	chunked                                                  []time.Time
 	retention                                                *store.Retention
-	faultsBefore                                             time.Time
+	faultsBefore, alertsBefore                               time.Time
 	compactErr                                               error
 	looks                                                    int
 	kept                                                     int
@@ -71,6 +71,11 @@ func (p *parts) DropFaults(_ context.Context, cut time.Time) (int, error) {
 	return 4, nil
 }
 
+func (p *parts) DropAlerts(_ context.Context, cut time.Time) (int, error) {
+	p.alertsBefore = cut
+	return 5, nil
+}
+
 func (p *parts) Compact(_ context.Context, before time.Time, _ int) (rawlog.CompactReport, error) {
 	p.compactBefore = before
 	return rawlog.CompactReport{Hours: 2}, p.compactErr
@@ -96,7 +101,7 @@ func run(p *parts) (cleanup.Report, error) {
 	return cleanup.New(cleanup.Options{
 		Store: p, Log: p, Usage: p, Advisor: p, Clock: clock, Logger: zap.NewNop(), Metrics: telemetry.NewMetrics(zap.NewNop(), "cleanup", clock),
 		PartitionsAhead: 3, ChunkDelay: 10 * time.Minute, CompactDelay: 2 * time.Hour,
-		RetainPositions: 24 * time.Hour, RetainLog: 48 * time.Hour, RetainErrors: 72 * time.Hour,
+		RetainPositions: 24 * time.Hour, RetainLog: 48 * time.Hour, RetainErrors: 72 * time.Hour, RetainAlerts: 96 * time.Hour,
 	}).Run(context.Background())
 }
 
@@ -120,6 +125,14 @@ func TestRecordedErrorsGoByTheClock(t *testing.T) {
 	report, err := run(p)
 	if err != nil || !p.faultsBefore.Equal(today.Add(-72*time.Hour)) || report.DroppedFaults != 4 {
 		t.Errorf("errors before %s went, %d of them, error %v", p.faultsBefore, report.DroppedFaults, err)
+	}
+}
+
+func TestAlertsGoByWhatIsPlayed(t *testing.T) {
+	p := &parts{head: store.Head{Snapshot: newest}}
+	report, err := run(p)
+	if err != nil || !p.alertsBefore.Equal(newest.Add(-96*time.Hour)) || report.DroppedAlerts != 5 {
+		t.Errorf("alerts before %s went, %d of them, error %v", p.alertsBefore, report.DroppedAlerts, err)
 	}
 }
 

@@ -102,11 +102,11 @@ func Functions() []Function {
 		},
 		{
 			Name:    "analyze",
-			Purpose: "finds out what the network did: flights and movements",
+			Purpose: "finds out what the network did: flights and movements; evaluates alerts and has people told",
 			Trigger: Trigger{Schedule: Schedule(time.Minute), RetryLimit: 0, MaxEventAge: time.Minute},
 			// One at a time: a second one would only be refused by the first one's commits.
 			Memory: 512, Timeout: time.Minute, Concurrency: 1,
-			Uses: []Resource{Database, LogRead, SecretsRead},
+			Uses: []Resource{Database, Cache, LogRead, Internet, Notify, SecretsRead},
 		},
 		{
 			Name:    "cleanup",
