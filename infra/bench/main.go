@@ -46,6 +46,7 @@ type settings struct {
 	aircraft int
 	ticks    int
 	captured string
+	places   string
 	out      string
 	child    string
 	only     string
@@ -56,6 +57,7 @@ func main() {
 	flag.IntVar(&set.aircraft, "aircraft", 2500, "simulated aircraft of the ordinary measurements")
 	flag.IntVar(&set.ticks, "ticks", 240, "ticks measured; 240 are the hour whose positions become chunks")
 	flag.StringVar(&set.captured, "captured", "../shared/data/feed", "folder of captured snapshots for the log's size; skipped where absent")
+	flag.StringVar(&set.places, "reference", "../shared/data/reference", "folder with VAT-Spy's files; without it nobody is in any FIR")
 	flag.StringVar(&set.out, "out", "build/bench.json", "where the rows go as JSON")
 	flag.StringVar(&set.only, "only", "", "measure only what has this word in its name, such as reads")
 	flag.StringVar(&set.child, "child", "", "internal: measure one tick's memory in a process of its own")
@@ -85,6 +87,7 @@ func run(ctx context.Context, set settings) error {
 	}{
 		{"decoding", measureDecode},
 		{"ticks against plain COPY", measureTicks},
+		{"analysis against the tick", measureAnalysis},
 		{"the log on simulated neighbours", measureSimulatedLog},
 		{"the log on captured neighbours", measureCapturedLog},
 		{"memory and ten times the network", measureScale},

@@ -19,6 +19,7 @@ import (
 // childTask is what a child process records, and childResult what it says:
 // memory is measured where nothing but a tick has used any.
 type childTask struct {
+	Analyze     bool      `json:"analyze"` // what is recorded by the parent, instead of recording
 	FeedURL     string    `json:"feed_url"`
 	DatabaseURL string    `json:"database_url"`
 	LogDir      string    `json:"log_dir"`
@@ -35,11 +36,15 @@ const childTicks = 6
 // measureScale records with 3,000 pilots and with ten times the network, each
 // in a process of its own.
 func measureScale(ctx context.Context, _ settings) ([]Row, error) {
-	ordinary, _, err := measureChild(ctx, 3000)
+	ordinary, _, err := measureChild(ctx, 3000, false)
 	if err != nil {
 		return nil, err
 	}
-	tenfold, tick, err := measureChild(ctx, 25000)
+	tenfold, tick, err := measureChild(ctx, 25000, false)
+	if err != nil {
+		return nil, err
+	}
+	analyst, analysis, err := measureChild(ctx, 25000, true)
 	if err != nil {
 		return nil, err
 	}
@@ -47,12 +52,14 @@ func measureScale(ctx context.Context, _ settings) ([]Row, error) {
 		newRow("ingest's peak memory, 3,000 aircraft", ordinary, "MB", 128, "128 MB", 1),
 		newRow("ingest's peak memory, 25,000 aircraft", tenfold, "MB", 512, "512 MB", 1),
 		newRow("tick, 25,000 aircraft", tick, "ms", 3000, "3 s", 1),
+		newRow("analyze's peak memory, 25,000 aircraft", analyst, "MB", 512, "512 MB", 1),
+		newRow("analyze, 25,000 aircraft", analysis, "ms", 5000, "5 s", 1),
 	}, nil
 }
 
 // measureChild returns the peak resident memory in MB and the slowest warm tick
-// in milliseconds of a process that records so many aircraft.
-func measureChild(ctx context.Context, aircraft int) (peak, tick float64, err error) {
+// in milliseconds of a process that records so many aircraft, or analyses them.
+func measureChild(ctx context.Context, aircraft int, analyze bool) (peak, tick float64, err error) {
 	b, err := newBench(ctx, aircraft)
 	if err != nil {
 		return 0, 0, err
@@ -62,7 +69,14 @@ func measureChild(ctx context.Context, aircraft int) (peak, tick float64, err er
 	if err != nil {
 		return 0, 0, err
 	}
-	task, err := json.Marshal(childTask{FeedURL: b.feed.StatusURL(), DatabaseURL: url, LogDir: filepath.Join(b.dir, "log"), Start: epoch})
+	var recorder *recorderParts
+	if analyze {
+		if recorder, err = newRecorder(ctx, b.feed.StatusURL(), url, filepath.Join(b.dir, "log")); err != nil {
+			return 0, 0, err
+		}
+		defer func() { err = errors.Join(err, recorder.close()) }()
+	}
+	task, err := json.Marshal(childTask{Analyze: analyze, FeedURL: b.feed.StatusURL(), DatabaseURL: url, LogDir: filepath.Join(b.dir, "log"), Start: epoch})
 	if err != nil {
 		return 0, 0, err
 	}
@@ -88,6 +102,11 @@ func measureChild(ctx context.Context, aircraft int) (peak, tick float64, err er
 		if err := b.show(ctx, childTime(epoch, n)); err != nil {
 			return 0, 0, err
 		}
+		if recorder != nil {
+			if _, err := recorder.tick(ctx, childTime(epoch, n)); err != nil {
+				return 0, 0, err
+			}
+		}
 		if _, err := fmt.Fprintln(asked, n); err != nil {
 			return 0, 0, err
 		}
@@ -112,8 +131,8 @@ func childTime(start time.Time, n int) time.Time {
 	return start.Add(time.Duration(n)*projection.TickLength + time.Second)
 }
 
-// runChild records one tick for each line on standard input and answers each
-// with its time.
+// runChild records one tick for each line on standard input, or analyses what
+// is recorded, and answers each with its time.
 func runChild(ctx context.Context, encoded string) error {
 	var task childTask
 	if err := json.Unmarshal([]byte(encoded), &task); err != nil {
@@ -129,7 +148,13 @@ func runChild(ctx context.Context, encoded string) error {
 		if err != nil {
 			return err
 		}
-		took, err := timed(func() error { _, err := parts.tick(ctx, childTime(task.Start, n)); return err })
+		took, err := timed(func() error {
+			if task.Analyze {
+				return parts.analyze(ctx)
+			}
+			_, err := parts.tick(ctx, childTime(task.Start, n))
+			return err
+		})
 		if err != nil {
 			return err
 		}

@@ -10,11 +10,13 @@ import (
 
 	"go.uber.org/zap"
 
+	"github.com/skyledger/skyledger/internal/analyze"
 	"github.com/skyledger/skyledger/internal/feedserver"
 	"github.com/skyledger/skyledger/internal/ingest"
 	"github.com/skyledger/skyledger/internal/projection"
 	"github.com/skyledger/skyledger/internal/provision"
 	"github.com/skyledger/skyledger/internal/rawlog"
+	"github.com/skyledger/skyledger/internal/reference"
 	"github.com/skyledger/skyledger/internal/simulator"
 	"github.com/skyledger/skyledger/internal/store"
 	"github.com/skyledger/skyledger/internal/telemetry"
@@ -46,6 +48,7 @@ func (s *scene) Current() (feedserver.Body, bool) { return s.current, true }
 // recorderParts are a recorder on real parts.
 type recorderParts struct {
 	recorder *ingest.Recorder
+	analyst  *analyze.Runner
 	store    *store.Store
 	log      *rawlog.Log
 	metrics  *telemetry.Metrics
@@ -85,7 +88,16 @@ func newRecorder(ctx context.Context, feedURL, databaseURL, logDir string) (*rec
 		Logger: zap.NewNop(), Metrics: parts.metrics,
 		BacklogPerRun: 240, RewindLimit: 240, SuspiciousTicks: 4,
 	})
+	parts.analyst = analyze.New(analyze.Options{Log: parts.log, Store: database, Places: reference.NewReader(reference.ReaderOptions{
+		Shelf: database, Clock: time.Now, Logger: zap.NewNop(),
+	})})
 	return parts, nil
+}
+
+// analyze takes what is recorded and not analysed.
+func (p *recorderParts) analyze(ctx context.Context) error {
+	_, err := p.analyst.Run(ctx)
+	return err
 }
 
 // tick records the moment and says whether it brought a new snapshot: the feed

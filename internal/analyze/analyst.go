@@ -13,9 +13,9 @@ import (
 )
 
 // checkpointEvery is how much of the network's time lies between checkpoints:
-// a start looks again at no more than this, and a checkpoint of 2,500 aircraft
-// costs as much as some ticks of positions.
-const checkpointEvery = 5 * time.Minute
+// a start looks again at no more than this, a second or two of work, and the
+// checkpoints are a third of what analysis writes.
+const checkpointEvery = 10 * time.Minute
 
 // Places is where the reference data come from; *reference.Reader is one.
 type Places interface {
@@ -60,14 +60,17 @@ func (a *analyst) observe(s scene.Scene, airspace *reference.Airspace) (store.An
 		return changes, nil
 	}
 	var err error
-	changes.Traffic = withOpen(changes.Traffic, a.flights.Open())
 	changes.Checkpoint, err = a.save()
 	return changes, err
 }
 
 // open is what may still change, as a rewind writes it.
 func (a *analyst) open() store.Analysis {
-	return store.Analysis{Traffic: withOpen(store.Traffic{}, a.flights.Open())}
+	var t store.Traffic
+	for _, f := range a.flights.Open() {
+		t = appendFlight(t, &f)
+	}
+	return store.Analysis{Traffic: t}
 }
 
 func figuresOf(s scene.Scene, statuses []flight.Status, airspace int32) store.AnalysisFigures {

@@ -3,7 +3,7 @@
 // shows it to everything that follows the network (flights, movements), and
 // writes what changes in one transaction per snapshot with the watermark.
 //
-// What is remembered between snapshots lives in memory and, every five minutes
+// What is remembered between snapshots lives in memory and, every ten minutes
 // of snapshots, in a checkpoint in the database. A process that starts, or that
 // lost to another one, loads the newest checkpoint and looks again at what
 // follows it in the log, without writing; a snapshot that came late takes

@@ -26,20 +26,6 @@ func trafficOf(changes flight.Changes, at time.Time) store.Traffic {
 	return t
 }
 
-// withOpen adds the open flights that are not among the rows already.
-func withOpen(t store.Traffic, open []flight.Flight) store.Traffic {
-	known := make(map[int64]bool, len(t.Flights))
-	for i := range t.Flights {
-		known[t.Flights[i].ID] = true
-	}
-	for i := range open {
-		if !known[open[i].ID] {
-			t = appendFlight(t, &open[i])
-		}
-	}
-	return t
-}
-
 func appendFlight(t store.Traffic, f *flight.Flight) store.Traffic {
 	t.Flights = append(t.Flights, flightRow(f))
 	for _, leg := range f.Legs {

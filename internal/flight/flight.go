@@ -56,6 +56,7 @@ type Flight struct {
 	Landing   time.Time
 	OnBlock   time.Time // stands, after the landing
 
+	// The distances run on between changes: a row has them as of its last one.
 	DistanceNM float64 // flown, gaps as great circles
 	DirectNM   float64 // great circle of what was flown: take-off, or where it appeared, to landing, or where it was last seen
 	Teleports  int     // jumps that no aircraft can make

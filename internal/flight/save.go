@@ -93,6 +93,9 @@ func (t *Tracker) visitCourse(c *packed.Coder, f *course) {
 		c.Truth(&gap.Airborne)
 		c.Truth(&gap.Teleport)
 	})
+	c.Float(&f.told.distanceNM)
+	c.Float(&f.told.directNM)
+	moment(c, &f.told.to)
 	for _, number := range []*int64{&f.logon, &f.shadowed, &f.plan, &f.seen, &f.standing, &f.level} {
 		packed.Number(c, number)
 	}

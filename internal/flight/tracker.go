@@ -56,9 +56,16 @@ type course struct {
 	top, cruise        int32 // feet: the highest so far; the level of the cruise
 	level              int64 // since when it has neither climbed nor descended
 
+	told    told
 	changed bool
 	closed  bool
 	next    *course // of the same member
+}
+
+// told is what runs on without a change being told, as it was told last.
+type told struct {
+	distanceNM, directNM float64
+	to                   time.Time // of the last leg
 }
 
 const (
@@ -160,6 +167,7 @@ func (t *Tracker) collect(pilots []vatsim.Pilot) {
 	for _, f := range t.open {
 		if f.changed {
 			t.out.Flights = append(t.out.Flights, f.row())
+			f.told = told{f.DistanceNM, f.DirectNM, f.Legs[len(f.Legs)-1].To}
 			f.changed = false
 		}
 		closed = closed || f.closed
@@ -196,11 +204,15 @@ func (t *Tracker) drop() {
 	})
 }
 
-// Open returns the flights that go on, or may, by ID.
+// Open returns the flights that go on, or may, by ID, each as it was told last:
+// whoever writes these rows has those of somebody who wrote every change.
 func (t *Tracker) Open() []Flight {
 	out := make([]Flight, 0, len(t.open))
 	for _, f := range t.open {
-		out = append(out, f.row())
+		row := f.row()
+		row.DistanceNM, row.DirectNM = f.told.distanceNM, f.told.directNM
+		row.Legs[len(row.Legs)-1].To = f.told.to
+		out = append(out, row)
 	}
 	slices.SortFunc(out, func(a, b Flight) int { return cmp.Compare(a.ID, b.ID) })
 	return out

@@ -91,6 +91,8 @@ func queueTraffic(batch *pgx.Batch, at time.Time, t Traffic) {
 }
 
 func queueRecount(batch *pgx.Batch, quarters []AirportQuarter) {
+	// Somewhere is no airport: what happens there is a movement and no figure.
+	quarters = slices.DeleteFunc(quarters, func(q AirportQuarter) bool { return q.Airport == "" })
 	if len(quarters) == 0 {
 		return
 	}
