@@ -41,7 +41,7 @@ func departed(id int64, when time.Time) (Flight, Movement) {
 
 // analysisTables are those that hold what analysis finds.
 func analysisTables() []string {
-	return []string{"analyzed", "flights", "flight_legs", "flight_gaps", "movements", "airport_quarters", "departure_hours"}
+	return []string{"analyzed", "flights", "flight_legs", "flight_gaps", "movements", "airport_quarters", "airport_days", "departure_hours"}
 }
 
 // contents returns every row of the analysis tables as text, by table.

@@ -96,9 +96,10 @@ func queueRecount(batch *pgx.Batch, quarters []AirportQuarter) {
 	if len(quarters) == 0 {
 		return
 	}
-	batch.Queue(`SELECT recount_quarters($1, $2)`,
-		column(quarters, func(q AirportQuarter) string { return q.Airport }),
-		column(quarters, func(q AirportQuarter) time.Time { return q.Quarter }))
+	airports := column(quarters, func(q AirportQuarter) string { return q.Airport })
+	starts := column(quarters, func(q AirportQuarter) time.Time { return q.Quarter })
+	batch.Queue(`SELECT recount_quarters($1, $2)`, airports, starts)
+	batch.Queue(`SELECT recount_days($1, $2)`, airports, starts)
 }
 
 func quartersOf(movements []Movement) []AirportQuarter {
