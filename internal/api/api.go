@@ -46,6 +46,7 @@ type Records interface {
 type Deps struct {
 	Live     Live
 	Ledger   Ledger
+	History  History // of flights
 	Database Database
 	Cache    CacheServer
 	SQL      Statements

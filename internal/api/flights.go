@@ -60,6 +60,9 @@ func Flights(s *service) {
 		Path: "/api/flights/memory", Summary: "The same rows with the cache layer that answered",
 		Example: "/api/flights/memory?fields=callsign,altitude&limit=2",
 	}, true)
+	s.history()
+	s.storyOf()
+	s.track()
 }
 
 func (s *service) flights(o Operation, withLayer bool) {

@@ -51,7 +51,7 @@ func answering(ctx context.Context, runtime *Runtime, function string, more ...f
 		return nil, err
 	}
 	deps := api.Deps{
-		Live: reader, Cache: reader, Ledger: database, Database: database, Log: log, Places: places, Atlas: places,
+		Live: reader, Cache: reader, Ledger: database, History: database, Database: database, Log: log, Places: places, Atlas: places,
 		Account: database, Health: database, Entries: log, System: runtime.system(ctx),
 	}
 	for _, add := range more {

@@ -164,6 +164,31 @@ func (d *deployment) reply(handler lambda.Handler, target string) reply {
 	return reply{response.StatusCode, response.Headers["Retry-After"], body}
 }
 
+// analyse says of every snapshot that it was analysed; the first one found the
+// flight and the movement that the examples ask for.
+func analyse(t *testing.T, database string) {
+	t.Helper()
+	s, err := store.Open(t.Context(), store.Options{URL: database, Source: source})
+	must(t, err)
+	defer s.Close()
+	work, err := s.FindAnalysisWork(t.Context(), time.Hour, 10)
+	must(t, err)
+	for i, waiting := range work.Waiting {
+		found := store.Analysis{ExpectedVersion: work.Head.Version + int64(i), At: waiting.At}
+		if work.Head.Version == 0 && i == 0 {
+			at := waiting.At
+			found.Traffic = store.Traffic{
+				Flights: []store.Flight{{ID: 1, CID: 1, Callsign: "BAW1", Began: at, Ended: at, Ending: 1, Phase: 3, Departure: "EGLL", Takeoff: at}},
+				Legs:    []store.FlightLeg{{FlightID: 1, Began: at, Ended: at, SessionID: 1}},
+				Movements: []store.Movement{{
+					FlightID: 1, At: at, Kind: 1, Airport: "EGLL", Callsign: "BAW1", Origin: "EGLL", Destination: "KJFK", Aircraft: "B772", Evidence: []byte(`[]`),
+				}},
+			}
+		}
+		must(t, s.CommitAnalysis(t.Context(), found))
+	}
+}
+
 // TestDegraded asks every GET for what README promises while a part is away.
 func TestDegraded(t *testing.T) {
 	t.Parallel()
@@ -180,6 +205,7 @@ func TestDegraded(t *testing.T) {
 		s.QueryURL, s.ReferenceDir = people, referencetest.Dir(t)
 	}))
 	d.record(0, 0, 30)
+	analyse(t, database)
 	for _, job := range []app.Build{app.Reference, app.Cleanup} { // what is told of was looked at
 		_, err := d.function(job).Invoke(t.Context(), []byte("{}"))
 		must(t, err)
@@ -227,6 +253,7 @@ func TestDegraded(t *testing.T) {
 		s := traffic(k, 30)
 		d.serve(s)
 		d.deliver(k)
+		analyse(t, database)
 		return s
 	}
 	run := func(name, state string, before, after func(t *testing.T)) {

@@ -182,6 +182,9 @@ func Functions() []Function {
 			Trigger: Trigger{Routes: []Route{
 				get("/api/flights", "every pilot's connection with plan and position"),
 				get("/api/flights/memory", "the same rows with the cache layer that answered"),
+				get("/api/flights/history", "flights that ended"),
+				get("/api/flights/{id}", "one flight from plan to landing"),
+				get("/api/flights/{id}/track", "where one flight was"),
 			}},
 			Memory: 512, Timeout: 10 * time.Second,
 			Uses: []Resource{Database, Cache, LogRead, SecretsRead},

@@ -32,3 +32,15 @@ func column[R, V any](rows []R, field func(R) V) []V {
 	}
 	return values
 }
+
+// unmeasured is a figure in a column where NULL stands for −1.
+type unmeasured float32
+
+// ScanFloat64 implements pgtype.Float64Scanner.
+func (u *unmeasured) ScanFloat64(value pgtype.Float8) error {
+	*u = -1
+	if value.Valid {
+		*u = unmeasured(value.Float64)
+	}
+	return nil
+}
