@@ -143,29 +143,18 @@ func (s *service) historyPage(ctx context.Context, input *flightHistoryInput, qu
 	}
 }
 
-// flightCursor is the cursor of ended flights after one of them. Ids are texts:
-// as numbers of JSON they would lose digits.
+// flightCursor is the cursor of ended flights after one of them.
 func flightCursor(order string, ended time.Time, id int64) (string, error) {
-	return cursor{Order: order, Keys: []any{float64(ended.UnixMicro()), strconv.FormatInt(id, 10)}}.String()
+	return keysetCursor(order, ended, strconv.FormatInt(id, 10))
 }
 
 func afterFlight(text, order string) (ended time.Time, id int64, err error) {
-	if text == "" {
-		return time.Time{}, 0, nil
+	ended, rest, err := afterKeyset(text, order)
+	if err != nil || text == "" {
+		return ended, 0, err
 	}
-	found, err := parseListCursor(text, order)
-	if err != nil {
-		return time.Time{}, 0, err
-	}
-	if len(found.Keys) != 2 {
-		return time.Time{}, 0, errNotACursor
-	}
-	micros, isNumber := found.Keys[0].(float64)
-	digits, isText := found.Keys[1].(string)
-	id, failure := strconv.ParseInt(digits, 10, 64)
-	ended = time.UnixMicro(int64(micros)).UTC()
-	if !isNumber || !isText || failure != nil || !inRange(ended) {
-		return time.Time{}, 0, errNotACursor
+	if id, err = strconv.ParseInt(rest, 10, 64); err != nil {
+		return ended, 0, errNotACursor
 	}
 	return ended, id, nil
 }

@@ -32,6 +32,9 @@ func (f format) contentType() string {
 	if f == formatCSV {
 		return "text/csv; charset=utf-8; header=present"
 	}
+	if f == formatGPX {
+		return gpxType
+	}
 	return formats()[f]
 }
 

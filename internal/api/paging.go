@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -274,6 +275,39 @@ func cursorTime(text string) (time.Time, error) {
 		return time.Time{}, errNotACursor
 	}
 	return at, nil
+}
+
+// keysetCursor is the cursor of a list that the database pages by time in the
+// order named, with what tells rows of one moment apart. That is a text: ids lose
+// digits as numbers of JSON.
+func keysetCursor(order string, at time.Time, rest string) (string, error) {
+	micros := at.UnixMicro()
+	keys := []any{strconv.FormatInt(micros, 10) + " " + rest}
+	if order != "" {
+		keys = []any{float64(micros), keys[0]}
+	}
+	return cursor{Order: order, Keys: keys}.String()
+}
+
+// afterKeyset reads a keysetCursor; the zero time of an empty one.
+func afterKeyset(text, order string) (at time.Time, rest string, err error) {
+	if text == "" {
+		return time.Time{}, "", nil
+	}
+	found, err := parseListCursor(text, order)
+	if err != nil {
+		return time.Time{}, "", err
+	}
+	if len(found.Keys) == 0 {
+		return time.Time{}, "", errNotACursor
+	}
+	last, _ := found.Keys[len(found.Keys)-1].(string)
+	digits, rest, both := strings.Cut(last, " ")
+	micros, failure := strconv.ParseInt(digits, 10, 64)
+	if at = time.UnixMicro(micros).UTC(); !both || failure != nil || !inRange(at) {
+		return time.Time{}, "", errNotACursor
+	}
+	return at, rest, nil
 }
 
 // nextLink is the Link header that leads to the next page.

@@ -47,7 +47,7 @@ type TrackKeys struct {
 	Tolerance   float64  `json:"tolerance" doc:"as asked for, in nautical miles; 0 when not simplified"`
 }
 
-// trackParams are a list's, with one format more.
+// trackInput is a list's parameters, with one format more.
 type trackInput struct {
 	ID        string  `path:"id" pattern:"^[0-9]{1,19}$" doc:"a flight's id, or that of a connection as in /api/flights: its newest flight"`
 	Tolerance float64 `query:"tolerance" minimum:"0" maximum:"1000" doc:"nautical miles: points that lie closer to the great circle between their neighbours are left out (Douglas and Peucker); 1,000 ft of altitude weigh as much as a mile. 0 keeps all"`
@@ -308,8 +308,10 @@ func (s *service) sendGPX(ctx context.Context, o Operation, input *trackInput) (
 		return nil, err
 	}
 	dated := datedPath(s, p, Rows[TrackPoint]{})
-	shown := &page{asOf: dated.AsOf, snapshot: dated.Snapshot, stale: dated.Stale}
-	answer := sent{contentType: gpxType, body: body.Bytes(), etag: tagOf(body.Bytes())}
+	answer := &rendered{
+		page:   page{asOf: dated.AsOf, snapshot: dated.Snapshot, stale: dated.Stale},
+		format: formatGPX, parts: [][]byte{body.Bytes()}, etag: tagOf(body.Bytes()),
+	}
 	params := &ListParams{IfNoneMatch: input.IfNoneMatch}
-	return &huma.StreamResponse{Body: func(ctx huma.Context) { s.sendList(ctx, o, params, shown, answer) }}, nil
+	return &huma.StreamResponse{Body: func(ctx huma.Context) { s.sendList(ctx, o, params, answer, nil) }}, nil
 }
