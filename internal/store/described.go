@@ -2,10 +2,13 @@ package store
 
 import (
 	"context"
+	"io/fs"
 	"net/url"
 	"time"
 
 	"github.com/jackc/pgx/v5"
+
+	"github.com/skyledger/skyledger/migrations"
 )
 
 // Table is one table of the product, its partitions included.
@@ -86,10 +89,25 @@ func (s *Store) Migrations(ctx context.Context) ([]Migrations, error) {
 			       coalesce((SELECT max(version_id) FROM `+KeptSchema+`.`+versionTable+` WHERE is_applied), 0)`).
 			Scan(&states[0].Schema, &states[0].Version, &states[1].Version)
 	})
-	for i := range states {
-		states[i].Pending = int(max(0, states[i].Latest-states[i].Version))
+	if err != nil {
+		return states, err
 	}
-	return states, err
+	kept, err := migrations.Kept()
+	if err != nil {
+		return states, err
+	}
+	for i, files := range []fs.FS{migrations.Tables(), kept} {
+		versions, err := versionsOf(files)
+		if err != nil {
+			return states, err
+		}
+		for _, version := range versions {
+			if version > states[i].Version {
+				states[i].Pending++
+			}
+		}
+	}
+	return states, nil
 }
 
 // Address is the database's URL without the password.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"slices"
 	"strings"
 
 	"github.com/jackc/pgx/v5"
@@ -182,19 +183,27 @@ func latestMigrations() (latest needed, err error) {
 
 // latestOf returns the greatest version among the files.
 func latestOf(files fs.FS) (int64, error) {
-	names, err := fs.Glob(files, "*.sql")
-	if err != nil {
+	versions, err := versionsOf(files)
+	if err != nil || len(versions) == 0 {
 		return 0, err
 	}
-	var latest int64
+	return slices.Max(versions), nil
+}
+
+// versionsOf are the files' versions. They need not follow each other.
+func versionsOf(files fs.FS) (versions []int64, err error) {
+	names, err := fs.Glob(files, "*.sql")
+	if err != nil {
+		return nil, err
+	}
 	for _, name := range names {
 		version, err := goose.NumericComponent(name)
 		if err != nil {
-			return 0, fault.E("store.latestOf", fault.Internal, "migration_name", err)
+			return nil, fault.E("store.versionsOf", fault.Internal, "migration_name", err)
 		}
-		latest = max(latest, version)
+		versions = append(versions, version)
 	}
-	return latest, nil
+	return versions, nil
 }
 
 // activeSchema returns the schema that is the role's default in this database,
