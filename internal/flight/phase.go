@@ -74,6 +74,7 @@ func (t *Tracker) onGround(f *course, s traffic.Sample) Phase {
 
 // untilTakeoff tells the stand from the way to the runway.
 func (f *course) untilTakeoff(s traffic.Sample, stood time.Duration) Phase {
+	f.cruise = s.Altitude
 	switch {
 	case f.standLat == 0 && f.standLon == 0, stood >= standAgain:
 		f.standLat, f.standLon = s.Latitude, s.Longitude
@@ -112,16 +113,8 @@ func (t *Tracker) inAir(f *course, s traffic.Sample) Phase {
 		return Approach
 	}
 	switch f.Phase {
-	case Preflight, TaxiOut, Landed, TaxiIn, Arrived:
-		if f.DistanceNM > 0 || rate != 0 || !f.Takeoff.IsZero() {
-			f.cruise = s.Altitude // of the initial band
-			if !f.Takeoff.IsZero() {
-				return Departed
-			}
-		}
-		return f.byRate(rate, s)
-	case Departed:
-		if s.Altitude > f.cruise+initialBand || level {
+	case Preflight, TaxiOut, Landed, TaxiIn, Arrived, Departed:
+		if f.Takeoff.IsZero() || s.Altitude > f.cruise+initialBand || level {
 			return f.byRate(rate, s)
 		}
 		return Departed
@@ -176,6 +169,6 @@ func (t *Tracker) nearArrival(f *course, s traffic.Sample) bool {
 		_, _, elevation, found = t.fields.Airport(t.fields.Where(&f.track))
 		return found && s.Altitude-elevation < finalBand/2 && f.Phase >= Descent
 	}
-	return s.Altitude-elevation < finalBand && f.Phase >= Climb &&
+	return s.Altitude-elevation < finalBand && (f.Phase >= Climb || f.Takeoff.IsZero()) &&
 		geo.Within(finalMiles, float64(s.Latitude)/1e5, float64(s.Longitude)/1e5, lat, lon)
 }

@@ -53,7 +53,7 @@ type course struct {
 	standing           int64
 	moved              bool
 	fromLat, fromLon   int32 // of DirectNM
-	top, cruise        int32 // feet: the highest so far; the level of the cruise
+	top, cruise        int32 // feet: the highest so far; the level of the cruise, until then of the ground
 	level              int64 // since when it has neither climbed nor descended
 
 	told    told

@@ -4,6 +4,7 @@ const (
 	touchHeight = 150  // feet above the field: lower over a runway is a touch
 	roundHeight = 1500 // feet above the field: a go-around begins below
 	roundClimb  = 400  // feet that a go-around climbs at least
+	onRunway    = 30   // feet above the field: as low is on the ground
 	camedown    = 100  // feet higher that it was before, for the low point to be one
 )
 
@@ -28,6 +29,13 @@ func (f *Fields) low(t *Track, plan Plan) []Movement {
 		return nil
 	}
 	e.from, e.to, e.since = fixes[at-1].at, fixes[at+1].at, fixes[last].at
+	if feet, _ := f.elevation(e.field); e.kind == TouchAndGo && fixes[at].altitude-feet <= onRunway {
+		on := at
+		for on > 1 && fixes[on-1].at >= t.since && touches(&fixes[on-1], &fixes[on]) {
+			on--
+		}
+		e.from, e.to = fixes[on-1].at, fixes[on].at
+	}
 	return f.tell(t, plan, e)
 }
 

@@ -98,8 +98,8 @@ func (f *Fields) read(t *Track, next *fix, plan Plan) Reading {
 	last := t.newest()
 	r.Level = touches(last, next)
 	r.Rising = next.altitude > last.altitude && !r.Level
-	r.Abrupt = abrupt(last, next)
-	if t.state == Ground && miles(last, next) < unseenMiles {
+	r.Away = miles(last, next) > unseenMiles
+	if t.state == Ground && !r.Away {
 		// Where it stood is the best elevation; the airport's helps where its own
 		// altitude was set while it stood.
 		own := next.altitude - t.level
@@ -108,7 +108,7 @@ func (f *Fields) read(t *Track, next *fix, plan Plan) Reading {
 		}
 	}
 	if t.state == Airborne && next.groundspeed < groundSpeed {
-		r.Rolled = rolled(t.seen(), next, r.HeightKnown)
+		r.Rolled, r.Paused = rolled(t.seen(), next, r.HeightKnown), paused(t.seen(), next)
 	}
 	return r
 }
@@ -189,12 +189,12 @@ func (f *Fields) left(t *Track, plan Plan) []Movement {
 	}
 	ground = max(0, ground)
 	for i := ground; fixes[i].state == Ground; i++ {
-		if fixes[i].groundspeed < groundSpeed {
+		if fixes[i].groundspeed < groundSpeed && abs(fixes[i].altitude-t.level) <= onRunway {
 			ground = i
 		}
 	}
-	// The last fix before the wheels left: from where it was slow on, as long as
-	// altitude changes no more than a runway's.
+	// The last fix before the wheels left: from where it was slow and had not
+	// risen on, as long as altitude changes no more than a runway's.
 	off := ground
 	for off+2 < len(fixes) && touches(&fixes[off], &fixes[off+1]) {
 		off++
@@ -246,8 +246,7 @@ func (f *Fields) settled(t *Track, plan Plan) []Movement {
 	level := touches(&t.fixes[t.n-2], last)
 	if !level && t.field != noField {
 		feet, _ := f.elevation(t.field)
-		const flare = 30
-		level = abs(last.altitude-feet) <= flare
+		level = abs(last.altitude-feet) <= onRunway
 	}
 	if !level || last.groundspeed >= leavesRunway && last.at-t.touchTo < touchTime.Microseconds() {
 		return nil

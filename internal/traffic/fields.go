@@ -120,7 +120,7 @@ func (f *Fields) each(lat, lon, miles float64, do func(number int32, airport *re
 // at returns the airport that a place belongs to and how far from its nearest
 // runway that is; noField when it is more than fieldMiles from any. A filed
 // airport wins over one that is a mile nearer, one with runways over a helipad
-// beside it: the filed code helps, geometry decides.
+// that is half a mile nearer: the filed code helps, geometry decides.
 func (f *Fields) at(lat, lon float64, plan Plan) (field int32, miles float64) {
 	const longRunway = 2.5 // miles from an airport's middle to a runway's end
 	field = noField
@@ -135,7 +135,7 @@ func (f *Fields) at(lat, lon float64, plan Plan) (field int32, miles float64) {
 		}
 		score := away
 		if !hasRunway {
-			score++
+			score += 0.5
 		}
 		if airport.ICAO == plan.Departure || airport.ICAO == plan.Arrival {
 			score--

@@ -17,8 +17,9 @@ type Reading struct {
 	Groundspeed int16 // knots
 	Rising      bool  // higher than the report before by more than a runway rises
 	Level       bool  // as high as the report before, within what a runway rises
-	Abrupt      bool  // slower than the report before by more than brakes do: paused, not landed
+	Paused      bool  // stands, and stopped as no brakes can
 	High        bool  // higher than any airport on earth
+	Away        bool  // farther from the report before than anybody taxis
 	Rolled      bool  // came down to this altitude, and has rolled level at it since
 	Signs       int8  // reports before it, one after the other, that looked airborne
 }
@@ -42,19 +43,20 @@ const (
 
 // Judge decides between GROUND and AIRBORNE. It is the only place that does.
 //
-// One report that is both high and fast is enough to be airborne: an altitude
-// spike is not fast. Far from any airport the ground's height is not known, and
+// One report that is fast and high, or fast and far away, is enough to be
+// airborne: an altitude spike is not fast. Far from any airport the ground's height is not known, and
 // at some it is wrong: who was in the air there is on the ground after a descent
 // and a level roll, so that a simulator paused in cruise has not landed; who
 // appears and stands still is on the ground.
 func Judge(before State, r Reading) State {
 	switch {
 	case before == Ground:
-		if r.HeightKnown && r.Height > airborneHeight && r.Groundspeed > airborneSpeed || r.LooksAirborne() && r.Signs > 0 {
+		sure := r.Away || r.HeightKnown && r.Height > airborneHeight
+		if sure && r.Groundspeed > airborneSpeed || r.LooksAirborne() && r.Signs > 0 {
 			return Airborne
 		}
 		return Ground
-	case r.HeightKnown && abs(r.Height) < groundHeight && r.Groundspeed < groundSpeed && !(r.Abrupt && r.Height > pausedHeight):
+	case r.HeightKnown && abs(r.Height) < groundHeight && r.Groundspeed < groundSpeed && !(r.Paused && r.Height > pausedHeight):
 		return Ground
 	case r.Rolled && r.Groundspeed < groundSpeed && (!r.HeightKnown || abs(r.Height) < standsHigh):
 		return Ground
@@ -62,7 +64,7 @@ func Judge(before State, r Reading) State {
 		return Ground
 	case before == Unknown && r.HeightKnown && r.Height < standsHigh && r.Groundspeed == 0 && r.Level:
 		return Ground
-	case before == Unknown && (r.LooksAirborne() || !r.HeightKnown && r.Groundspeed >= groundSpeed):
+	case before == Unknown && r.Groundspeed > 0 && (r.LooksAirborne() || !r.HeightKnown && r.Groundspeed >= groundSpeed):
 		return Airborne
 	}
 	return before

@@ -202,9 +202,19 @@ func touches(a, b *fix) bool {
 	return math.Abs(float64(b.altitude-a.altitude)) <= max(feet, min(most, gradient*feetPerMile*miles(a, b)))
 }
 
-// abrupt reports whether the aircraft slowed by more than brakes do, 6 knots a
-// second.
-func abrupt(a, b *fix) bool {
+// paused reports whether an aircraft stands since it slowed by more than brakes
+// do, 6 knots a second.
+func paused(fixes []fix, next *fix) bool {
 	const brakes = 6
-	return float64(a.groundspeed-b.groundspeed) > brakes*float64(b.at-a.at)/1e6
+	if next.groundspeed > 0 {
+		return false
+	}
+	stands := next
+	for i := len(fixes) - 1; i >= 0; i-- {
+		if last := &fixes[i]; last.groundspeed > 0 {
+			return float64(last.groundspeed) > brakes*float64(stands.at-last.at)/1e6
+		}
+		stands = &fixes[i]
+	}
+	return true
 }
