@@ -28,6 +28,7 @@ func (t *Tracker) follow(f *course, p *vatsim.Pilot, now int64) {
 	after := f.track.State()
 	if out.Teleport != nil && f.endsByJump(before, after, out.Teleport.Miles) || out.Moved && !f.Landing.IsZero() {
 		f = t.another(f, f.goneFrom(before), now)
+		before = after
 	}
 	f.fly(before, after, out.Miles, sample)
 	t.phase(f, sample, now)
@@ -220,8 +221,7 @@ func (t *Tracker) closeAt(f *course, ending Ending, at time.Time) {
 // of its filed arrival, coming down (the field's figures).
 func (t *Tracker) almostLanded(f *course) bool {
 	const near, low = 2.0, 1000
-	lat, lon, elevation, found := t.fields.Airport(f.Filed.Arrival)
 	last := f.track.Last()
-	return found && f.track.VerticalRate() < 0 && last.Altitude-elevation < low &&
-		geo.Within(near, float64(last.Latitude)/1e5, float64(last.Longitude)/1e5, lat, lon)
+	miles, feet, found := t.fields.Above(f.Filed.Arrival, last)
+	return found && f.track.VerticalRate() < 0 && feet < low && miles <= near
 }

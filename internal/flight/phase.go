@@ -11,12 +11,15 @@ const (
 	standLong   = 3 * time.Minute  // standing so long after a landing is on block; taxiing aircraft wait less, mostly
 	standAgain  = 20 * time.Minute // standing so long before take-off is not under way: it only moved to another stand
 	standMiles  = 0.02             // farther from its stand, 120 ft, an aircraft has left it
-	climbing    = 500              // feet a minute, and more is a climb
+	taxiSpeed   = 30               // knots
+	rollLong    = 45 * time.Second
+	climbing    = 500 // feet a minute, and more is a climb
 	levelLong   = 2 * time.Minute
 	levelBand   = 1500 // feet around a cruising level that are still cruise
 	initialBand = 1500 // feet above the ground up to which a flight has departed and not climbed
 	finalMiles  = 20.0
-	finalBand   = 5000 // feet above the arrival below which a flight within finalMiles approaches
+	highFinal   = 20000 // feet: above the approach to any airport on earth
+	finalBand   = 5000  // feet above the arrival below which a flight within finalMiles approaches
 )
 
 // phase says how far a flight is after a sample.
@@ -65,7 +68,7 @@ func (t *Tracker) onGround(f *course, s traffic.Sample) Phase {
 		return TaxiIn
 	case !f.OnBlock.IsZero():
 		return Arrived
-	case f.Phase == TaxiIn || s.Groundspeed < 30:
+	case f.Phase == TaxiIn || s.Groundspeed < taxiSpeed && s.At.Sub(f.Landing) >= rollLong:
 		f.standLat, f.standLon = s.Latitude, s.Longitude
 		return TaxiIn
 	}
@@ -164,11 +167,13 @@ func (f *course) byRate(rate int, s traffic.Sample) Phase {
 // nearArrival reports whether a flight is low and near its filed arrival, or at
 // any airport when it has filed none.
 func (t *Tracker) nearArrival(f *course, s traffic.Sample) bool {
-	lat, lon, elevation, found := t.fields.Airport(f.Filed.Arrival)
-	if !found {
-		_, _, elevation, found = t.fields.Airport(t.fields.Where(&f.track))
-		return found && s.Altitude-elevation < finalBand/2 && f.Phase >= Descent
+	if s.Altitude > highFinal || f.Phase < Climb && !f.Takeoff.IsZero() {
+		return false // of any airport; it has only just departed there
 	}
-	return s.Altitude-elevation < finalBand && (f.Phase >= Climb || f.Takeoff.IsZero()) &&
-		geo.Within(finalMiles, float64(s.Latitude)/1e5, float64(s.Longitude)/1e5, lat, lon)
+	miles, feet, found := t.fields.Above(f.Filed.Arrival, s)
+	if !found {
+		_, feet, found = t.fields.Above(t.fields.Where(&f.track), s)
+		return found && feet < finalBand/2 && f.Phase >= Descent
+	}
+	return feet < finalBand && miles <= finalMiles
 }

@@ -184,15 +184,17 @@ func (f *Fields) code(field int32) string {
 // none.
 func (f *Fields) Where(t *Track) string { return f.code(t.field) }
 
-// Airport finds an airport's place by its code.
-func (f *Fields) Airport(icao string) (lat, lon float64, elevation int32, found bool) {
+// Above returns how far a sample is from the nearest runway of an airport and
+// how high above its ground; not found for a code that is not in the data.
+func (f *Fields) Above(icao string, s Sample) (miles float64, feet int32, found bool) {
 	field := f.number(icao)
 	if field == noField {
-		return 0, 0, 0, false
+		return 0, 0, false
 	}
-	elevation, _ = f.elevation(field)
-	a := &f.world.Airports()[field]
-	return a.Lat, a.Lon, elevation, true
+	elevation, _ := f.elevation(field)
+	feet = s.Altitude - elevation
+	miles, _ = f.distance(field, &f.world.Airports()[field], float64(s.Latitude)/1e5, float64(s.Longitude)/1e5)
+	return miles, feet, true
 }
 
 // number is the airport of a code, noField for one that is not in the data.
