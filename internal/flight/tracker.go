@@ -29,6 +29,7 @@ type Tracker struct {
 	newest int64             // time of the last scene, microseconds
 	out    Changes           // of the scene being observed
 	fresh  []int             // pilots of the scene that continue no session
+	rows   []*course         // of the scene, by pilot
 }
 
 // New returns a Tracker that has seen nothing.
@@ -89,8 +90,10 @@ func (t *Tracker) Observe(s scene.Scene) Changes {
 	t.out = Changes{Statuses: make([]Status, len(s.Pilots))}
 	newer := now > t.newest
 	t.fresh = t.fresh[:0]
+	t.rows = slices.Grow(t.rows[:0], len(s.Pilots))[:len(s.Pilots)]
 	for i := range s.Pilots {
-		if f := t.find(&s.Pilots[i]); f == nil {
+		f := t.find(&s.Pilots[i])
+		if t.rows[i] = f; f == nil {
 			t.fresh = append(t.fresh, i)
 		} else if newer && f.isMain(&s.Pilots[i]) {
 			t.follow(f, &s.Pilots[i], now)
@@ -157,7 +160,11 @@ func (t *Tracker) absent(now int64) {
 // collect puts the changes in order and drops the flights that are closed.
 func (t *Tracker) collect(pilots []vatsim.Pilot) {
 	for i := range pilots {
-		if f := t.find(&pilots[i]); f != nil {
+		f := t.rows[i]
+		if f == nil || f.closed { // began in this scene
+			f = t.find(&pilots[i])
+		}
+		if f != nil {
 			t.out.Statuses[i] = Status{
 				FlightID: f.ID, Phase: f.Phase, Airborne: f.track.State() == traffic.Airborne, VerticalRate: f.track.VerticalRate(),
 			}
