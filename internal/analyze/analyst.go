@@ -4,10 +4,12 @@ import (
 	"context"
 	"time"
 
+	"github.com/skyledger/skyledger/internal/atc"
 	"github.com/skyledger/skyledger/internal/fault"
 	"github.com/skyledger/skyledger/internal/flight"
 	"github.com/skyledger/skyledger/internal/reference"
 	"github.com/skyledger/skyledger/internal/scene"
+	"github.com/skyledger/skyledger/internal/sector"
 	"github.com/skyledger/skyledger/internal/store"
 	"github.com/skyledger/skyledger/internal/vatsim"
 )
@@ -27,7 +29,9 @@ type Places interface {
 // is moved by observe; when what it said could not be committed it is thrown
 // away.
 type analyst struct {
-	flights *flight.Tracker
+	flights     *flight.Tracker
+	controllers *atc.Tracker
+	sectors     *sector.Tracker
 
 	head     store.AnalysisHead
 	began    time.Time // slot of the newest checkpoint
@@ -35,7 +39,7 @@ type analyst struct {
 }
 
 func newAnalyst(world *reference.World, head store.AnalysisHead) *analyst {
-	return &analyst{flights: flight.New(flight.Options{World: world}), head: head}
+	return &analyst{flights: flight.New(flight.Options{World: world}), controllers: atc.New(world), sectors: sector.New(), head: head}
 }
 
 // observe moves past a snapshot and returns what it changes.
@@ -48,8 +52,10 @@ func (a *analyst) observe(s scene.Scene, airspace *reference.Airspace) (store.An
 	}
 	changes := store.Analysis{
 		ExpectedVersion: a.head.Version, At: at,
-		Figures: figuresOf(s, seen.Statuses, version),
-		Traffic: trafficOf(seen, at),
+		Figures:     figuresOf(s, seen.Statuses, version),
+		Traffic:     trafficOf(seen, at),
+		Controllers: a.controllers.Observe(s, seen.Statuses, airspace),
+		Sectors:     a.sectors.Observe(s, seen.Statuses, airspace),
 	}
 	slot := at.Truncate(checkpointEvery)
 	// With another airspace the past looks different: nobody may look at it
@@ -70,7 +76,7 @@ func (a *analyst) open() store.Analysis {
 	for _, f := range a.flights.Open() {
 		t = appendFlight(t, &f)
 	}
-	return store.Analysis{Traffic: t}
+	return store.Analysis{Traffic: t, Controllers: a.controllers.Open()}
 }
 
 func figuresOf(s scene.Scene, statuses []flight.Status, airspace int32) store.AnalysisFigures {

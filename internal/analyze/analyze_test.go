@@ -64,7 +64,7 @@ func found(t testing.TB, b *verifytest.Bench) map[string][]string {
 	rows, err := b.Conn.Query(t.Context(), `SELECT DISTINCT c.table_name::text FROM information_schema.columns c
 		JOIN information_schema.tables USING (table_schema, table_name)
 		WHERE c.table_schema = 'sky' AND table_type = 'BASE TABLE' AND (c.column_name = 'decided'
-			OR c.table_name IN ('analyzed', 'airport_quarters', 'departure_hours'))`)
+			OR c.table_name IN ('analyzed', 'airport_quarters', 'departure_hours', 'duty_ticks', 'sector_ticks'))`)
 	must(t, err)
 	tables, err := pgx.CollectRows(rows, pgx.RowTo[string])
 	must(t, err)
@@ -80,7 +80,7 @@ func found(t testing.TB, b *verifytest.Bench) map[string][]string {
 
 func expect(t *testing.T, want, got map[string][]string) {
 	t.Helper()
-	if len(want["flights"]) == 0 || len(want["movements"]) == 0 {
+	if len(want["flights"]) == 0 || len(want["movements"]) == 0 || len(want["contacts"]) == 0 || len(want["sector_ticks"]) == 0 {
 		t.Fatal("the straight run found nothing: there is nothing to compare")
 	}
 	if diff := cmp.Diff(want, got); diff != "" {

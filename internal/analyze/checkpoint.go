@@ -29,7 +29,9 @@ type tracker struct {
 }
 
 // trackers are those that a checkpoint holds.
-func (a *analyst) trackers() []tracker { return []tracker{{"flights", a.flights}} }
+func (a *analyst) trackers() []tracker {
+	return []tracker{{"flights", a.flights}, {"controllers", a.controllers}, {"sectors", a.sectors}}
+}
 
 // save writes what the trackers remember.
 func (a *analyst) save() ([]byte, error) {

@@ -47,7 +47,8 @@ func dump(t *testing.T, b *verifytest.Bench) map[string][]string {
 		"head": "snapshot, held_since, held_count, pilot_count", "ticks": "*", "sessions": "*", "session_gaps": "*",
 		"flight_plans": "*", "frequencies": "*", "atis_texts": "*", "stations": "*",
 		"analysis": "snapshot", "analyzed": "*", "flights": "*", "flight_legs": "*", "flight_gaps": "*", "movements": "*",
-		"airport_quarters": "*", "departure_hours": "*",
+		"airport_quarters": "*", "departure_hours": "*", "controller_duties": "*", "contacts": "*", "duty_ticks": "*", "staffed_hours": "*",
+		"observed_hours": "*", "sector_ticks": "*", "sector_quarters": "*",
 		"snapshots": "at, hour, received, bytes, hash, pilots, controllers, atis, prefiles, rejected, duplicates, drift, suspicious, held_since, held_count, pilot_count",
 	} {
 		rows, err := b.Conn.Query(t.Context(), fmt.Sprintf(`SELECT r::text FROM (SELECT %s FROM sky.%s) r ORDER BY 1`, columns, table))

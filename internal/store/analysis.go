@@ -44,7 +44,9 @@ type Analysis struct {
 	Figures         AnalysisFigures
 	Checkpoint      []byte // nil: none at this snapshot
 
-	Traffic Traffic
+	Traffic     Traffic
+	Controllers ControllerChanges
+	Sectors     SectorChanges
 }
 
 // AnalysisFigures are the network's at one snapshot, and the version of the
@@ -144,6 +146,8 @@ func (s *Store) CommitAnalysis(ctx context.Context, a Analysis) error {
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`,
 		a.At, f.Airspace, f.Pilots, f.Airborne, f.Controllers, f.Observers, f.ATIS, f.Prefiles)
 	queueTraffic(batch, a.At, a.Traffic)
+	queueControllers(batch, a.Controllers)
+	queueSectors(batch, a.Sectors)
 	if a.Checkpoint != nil {
 		batch.Queue(`INSERT INTO checkpoints (at, state) VALUES ($1, $2)`, a.At, a.Checkpoint)
 		batch.Queue(`DELETE FROM checkpoints WHERE at < $1::timestamptz - interval '`+checkpointsKept+`'`, a.At)
@@ -176,6 +180,9 @@ func (s *Store) RewindAnalysis(ctx context.Context, expectedVersion int64, to ti
 		batch.Queue(`DELETE FROM analyzed WHERE at > coalesce($1::timestamptz, '-infinity')`, moment(to))
 		batch.Queue(`DELETE FROM checkpoints WHERE at > coalesce($1::timestamptz, '-infinity')`, moment(to))
 		queueTraffic(batch, to, open.Traffic)
+		queueRewindControllers(batch, to)
+		queueControllers(batch, open.Controllers)
+		queueRewindSectors(batch, to)
 		if err := tx.SendBatch(ctx, batch).Close(); err != nil {
 			return err
 		}

@@ -41,7 +41,8 @@ func departed(id int64, when time.Time) (Flight, Movement) {
 
 // analysisTables are those that hold what analysis finds.
 func analysisTables() []string {
-	return []string{"analyzed", "flights", "flight_legs", "flight_gaps", "movements", "airport_quarters", "airport_days", "departure_hours"}
+	return []string{"analyzed", "flights", "flight_legs", "flight_gaps", "movements", "airport_quarters", "airport_days", "departure_hours",
+		"controller_duties", "contacts", "duty_ticks", "staffed_hours", "observed_hours", "sector_ticks", "sector_quarters"}
 }
 
 // contents returns every row of the analysis tables as text, by table.

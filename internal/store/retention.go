@@ -29,6 +29,8 @@ type Dropped struct {
 	Ticks      int
 	Flights    int
 	Movements  int
+	Contacts   int
+	Duties     int
 	More       bool
 }
 
@@ -53,6 +55,13 @@ func (s *Store) DropBefore(ctx context.Context, r Retention) (Dropped, error) {
 			return dropped, err
 		}
 	}
+	if !r.Positions.IsZero() || !r.History.IsZero() {
+		for _, statement := range []string{dropDutyTicksSQL, dropSectorTicksSQL} {
+			if err = s.inBatches(ctx, r, statement, positions, new(int), &dropped.More); err != nil {
+				return dropped, err
+			}
+		}
+	}
 	if r.History.IsZero() {
 		return dropped, nil
 	}
@@ -65,6 +74,8 @@ func (s *Store) DropBefore(ctx context.Context, r Retention) (Dropped, error) {
 		{dropTicksSQL, &dropped.Ticks},
 		{dropFlightsSQL, &dropped.Flights},
 		{dropMovementsSQL, &dropped.Movements},
+		{dropContactsSQL, &dropped.Contacts},
+		{dropDutiesSQL, &dropped.Duties},
 		{dropAnalyzedSQL, new(int)},
 	} {
 		if err = s.inBatches(ctx, r, table.statement, history, table.count, &dropped.More); err != nil {
@@ -120,6 +131,19 @@ DELETE FROM flights f USING old WHERE f.id = old.id`
 const dropMovementsSQL = `
 DELETE FROM movements m USING (SELECT flight_id, at, kind FROM movements WHERE decided < $1 ORDER BY decided LIMIT $2) AS old
 WHERE m.flight_id = old.flight_id AND m.at = old.at AND m.kind = old.kind`
+
+// What was the case at each snapshot goes with the positions.
+const dropDutyTicksSQL = `DELETE FROM duty_ticks WHERE at IN (SELECT at FROM duty_ticks WHERE at < $1 ORDER BY at LIMIT $2)`
+
+const dropSectorTicksSQL = `DELETE FROM sector_ticks WHERE at IN (SELECT at FROM sector_ticks WHERE at < $1 ORDER BY at LIMIT $2)`
+
+const dropContactsSQL = `
+DELETE FROM contacts c USING (SELECT duty_id, cid, callsign, since FROM contacts WHERE until < $1 ORDER BY until LIMIT $2) AS old
+WHERE (c.duty_id, c.cid, c.callsign, c.since) = (old.duty_id, old.cid, old.callsign, old.since)`
+
+// A duty goes after its contacts: they ended no later.
+const dropDutiesSQL = `
+DELETE FROM controller_duties WHERE id IN (SELECT id FROM controller_duties WHERE ended < $1 ORDER BY ended LIMIT $2)`
 
 const dropAnalyzedSQL = `
 DELETE FROM analyzed WHERE at IN (

@@ -30,7 +30,7 @@ func notRecomputed() []string {
 // a recompute remembers something else, and there is nothing to compare.
 func ofAnalysis(table string, columns []string) bool {
 	return slices.Contains(columns, "decided") ||
-		slices.Contains([]string{"analysis", "analyzed", "airport_quarters", "departure_hours"}, table)
+		slices.Contains([]string{"analysis", "analyzed", "airport_quarters", "departure_hours", "duty_ticks", "sector_ticks"}, table)
 }
 
 // notCompared are columns that differ from one computation to the next: the
