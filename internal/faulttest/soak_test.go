@@ -116,7 +116,7 @@ func TestSoak(t *testing.T) {
 	}
 	d.site.RedisURL = d.redis.URL
 	d.ingest, d.warm = d.function(app.Ingest), d.function(app.APIFlights)
-	cleanup := d.function(app.Cleanup)
+	cleanup, analysis := d.function(app.Cleanup), d.function(app.Analyze)
 	ctx := context.Background()
 
 	var warm, most usage
@@ -129,6 +129,10 @@ func TestSoak(t *testing.T) {
 		positions += countPositions(s, func(line string) { checksum.Write([]byte(line)) })
 		for kind := vatsim.KindPilot; kind <= vatsim.KindPrefile; kind++ {
 			counted[kind] += s.count(kind)
+		}
+		if k%4 == 3 {
+			_, err := analysis.Invoke(ctx, []byte(`{}`))
+			must(t, err)
 		}
 		if k%20 == 0 {
 			d.ask(d.warm)
@@ -170,6 +174,7 @@ func TestSoak(t *testing.T) {
 			t.Errorf("%d positions with checksum %s, want %d with %s", rows, hex.EncodeToString(stored)[:8], positions, hex.EncodeToString(checksum.Sum(nil))[:8])
 		}
 	})
+	t.Run("36: every snapshot is analysed", func(t *testing.T) { d.in(t).checkAnalysis() })
 	t.Run("36: I1 to I7 hold", func(t *testing.T) { d.in(t).verifyDay(started) })
 	for _, runtime := range *d.runtimes {
 		must(t, runtime.Close())
@@ -229,9 +234,10 @@ func (w *world) verifyDay(started time.Time) {
 			}
 		},
 		Replay: w.replayLog,
-		Rebuild: func(ctx context.Context, schema string, through time.Time) error {
+		Rebuild: func(ctx context.Context, schema string, through, analyzed time.Time) error {
 			_, err := rebuild.Run(ctx, rebuild.Options{
-				Log: log, DatabaseURL: w.site.DatabaseURL, Source: source, FreshSchema: schema, Through: through, ChunkDelay: 10 * time.Minute,
+				Log: log, Places: places(), DatabaseURL: w.site.DatabaseURL, Source: source, FreshSchema: schema,
+				Through: through, AnalyzeThrough: analyzed, ChunkDelay: 10 * time.Minute,
 			})
 			return err
 		},

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"errors"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -60,13 +61,15 @@ func refusal(err error) string {
 		return "The server is not set up for it: " + answered.Message + "."
 	case stateUndefinedTable, stateUndefinedSchema, "42883", "42704", "42703", "0A000":
 		return "The database does not have it: " + answered.Message + "."
-	case "42P18", "42804", "42601", "42P02", "42P10", "42725", "22P02", "25006":
-		return "PostgreSQL cannot plan it without its values: " + answered.Message + "."
 	case stateQueryCanceled, stateLockTimeout:
 		return "It took too long."
-	default:
-		return ""
 	}
+	// Classes 22 and 42 are of the statement: whatever else it is, without its
+	// values it is another one.
+	if answered.Code == stateReadOnly || strings.HasPrefix(answered.Code, "22") || strings.HasPrefix(answered.Code, "42") {
+		return "PostgreSQL cannot plan it without its values: " + answered.Message + "."
+	}
+	return ""
 }
 
 // look is a transaction that sees one moment and can change nothing.
