@@ -47,6 +47,7 @@ type Deps struct {
 	Live     Live
 	Ledger   Ledger
 	History  History // of flights
+	Traffic  Traffic
 	Database Database
 	Cache    CacheServer
 	SQL      Statements
@@ -86,6 +87,7 @@ func Groups() map[string]Group {
 		"api-status":      Status,
 		"api-atc":         ATC,
 		"api-flights":     Flights,
+		"api-traffic":     TrafficGroup,
 		"api-airports":    Airports,
 		"api-database":    DatabaseGroup,
 		"api-alerts":      AlertsGroup,

@@ -141,14 +141,20 @@ func (l log) At(_ context.Context, at time.Time) (rawlog.Record, error) {
 var received = []byte("{ \"general\":{\"update_timestamp\":\"2026-03-01T12:00:00.1234567Z\"},\t\"pilots\":[], \"x\":\"\\u00e9\xc3\xa9" +
 	strings.Repeat(" ", 3000) + "\"}\r\n")
 
+// nothingAnalyzed is a database that is recorded to and not analysed.
+type nothingAnalyzed struct{ api.Traffic }
+
+func (nothingAnalyzed) AnalyzedTo(context.Context) (time.Time, error) { return time.Time{}, nil }
+
 func deps(t testing.TB) api.Deps {
 	t.Helper()
 	clock := func() time.Time { return now }
 	return api.Deps{
 		Live: liveView(t, view(2), clock), Ledger: &ledger{rows: ledgerRows()},
 		Account: &told{}, Health: &told{}, Entries: &told{}, System: measured{},
-		Log:    log{rawlog.Record{At: moment, Received: moment.Add(time.Second), Network: received}},
-		Source: "live", Clock: clock, Logger: zap.NewNop(),
+		Log:     log{rawlog.Record{At: moment, Received: moment.Add(time.Second), Network: received}},
+		Traffic: nothingAnalyzed{},
+		Source:  "live", Clock: clock, Logger: zap.NewNop(),
 	}
 }
 

@@ -33,7 +33,7 @@ type StatusAnswer struct {
 	ATCPositionsCount *int        `json:"atc_positions_count" doc:"controllers' connections in the live view, observers included"`
 	FlightsCount      *int        `json:"flights_count" doc:"pilots' connections in the live view"`
 	AirportsCount     *int        `json:"airports_count" doc:"distinct ICAO airports that the plans of the flights in the live view name as departure or arrival"`
-	MovementsCount    *int        `json:"movements_count" doc:"null until movements are detected"`
+	MovementsCount    *int        `json:"movements_count" doc:"departures and arrivals of the last 24 hours, by quarters of an hour; null when the database does not answer or nothing is analysed"`
 	DataFreshness     Freshness   `json:"data_freshness"`
 	CacheStatus       CacheStatus `json:"cache_status"`
 	Ledger            *LastDay    `json:"ledger" doc:"the last 24 hours; null when the database does not answer"`
@@ -118,6 +118,7 @@ func (s *service) status(ctx context.Context, input *statusInput) (*statusOutput
 	s.fillLive(ctx, answer)
 	s.fillCache(ctx, answer)
 	s.fillLedger(ctx, answer)
+	s.fillMovements(ctx, answer)
 	switch {
 	case answer.FlightsCount == nil:
 		answer.Status = down
@@ -209,6 +210,29 @@ func (s *service) fillLedger(ctx context.Context, answer *StatusAnswer) {
 		day.Unrecorded, day.Completeness = upToNow(summary, now)
 	}
 	answer.Ledger = day
+}
+
+// fillMovements counts what the analysis found. While nothing was analysed the
+// count is not known, and not 0.
+func (s *service) fillMovements(ctx context.Context, answer *StatusAnswer) {
+	if answer.Ledger == nil {
+		return // the database does not answer: it was said already
+	}
+	now := s.Clock()
+	analyzed, err := s.Traffic.AnalyzedTo(ctx)
+	if err == nil && analyzed.IsZero() {
+		return
+	}
+	var total int
+	if err == nil {
+		total, err = s.Traffic.TotalMovements(ctx, now.Add(-aDay).Truncate(quarter), now)
+	}
+	if err != nil {
+		s.note(ctx, err)
+		answer.Reasons = append(answer.Reasons, "analysis: "+fault.ReasonOf(err))
+		return
+	}
+	answer.MovementsCount = &total
 }
 
 // upToNow counts the ticks since the ledger's last row, of which nothing is

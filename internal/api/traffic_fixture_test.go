@@ -259,7 +259,7 @@ func (w *skies) deps(t testing.TB) api.Deps {
 	t.Helper()
 	d := deps(t)
 	reader := reference.NewReader(reference.ReaderOptions{Shelf: spyShelf{}, Clock: d.Clock, Logger: zap.NewNop()})
-	d.Atlas, d.Places, d.History = reader, reader, w.store
+	d.Atlas, d.Places, d.History, d.Traffic = reader, reader, w.store, w.store
 	d.Live = liveView(t, aloft(), d.Clock)
 	return d
 }

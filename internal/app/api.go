@@ -26,6 +26,11 @@ func APIFlights(ctx context.Context, runtime *Runtime) (lambda.Handler, error) {
 	return answering(ctx, runtime, "api-flights")
 }
 
+// APITraffic builds the function that answers what the network did.
+func APITraffic(ctx context.Context, runtime *Runtime) (lambda.Handler, error) {
+	return answering(ctx, runtime, "api-traffic")
+}
+
 // APIAirports builds the function that answers where airports and FIRs are.
 func APIAirports(ctx context.Context, runtime *Runtime) (lambda.Handler, error) {
 	return answering(ctx, runtime, "api-airports")
@@ -51,7 +56,7 @@ func answering(ctx context.Context, runtime *Runtime, function string, more ...f
 		return nil, err
 	}
 	deps := api.Deps{
-		Live: reader, Cache: reader, Ledger: database, History: database, Database: database, Log: log, Places: places, Atlas: places,
+		Live: reader, Cache: reader, Ledger: database, History: database, Traffic: database, Database: database, Log: log, Places: places, Atlas: places,
 		Account: database, Health: database, Entries: log, System: runtime.system(ctx),
 	}
 	for _, add := range more {

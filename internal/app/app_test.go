@@ -200,7 +200,7 @@ func TestEveryFunctionAnswersItsEvent(t *testing.T) {
 	}
 
 	pilots := w.count(t, `select count(*) from skyledger.pilot_session where online`)
-	for _, name := range []string{"api-status", "api-atc", "api-flights", "api-alerts", "api-database", "api-performance"} {
+	for _, name := range []string{"api-status", "api-atc", "api-flights", "api-traffic", "api-alerts", "api-database", "api-performance"} {
 		var response events.APIGatewayV2HTTPResponse
 		if err := json.Unmarshal(w.invoke(t, name, name), &response); err != nil {
 			t.Fatal(err)

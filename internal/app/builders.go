@@ -16,6 +16,7 @@ func Builders() map[string]Build {
 		"api-status":      APIStatus,
 		"api-atc":         APIATC,
 		"api-flights":     APIFlights,
+		"api-traffic":     APITraffic,
 		"api-airports":    APIAirports,
 		"api-alerts":      APIAlerts,
 		"api-database":    APIDatabase,

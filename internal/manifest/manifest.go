@@ -190,6 +190,17 @@ func Functions() []Function {
 			Uses: []Resource{Database, Cache, LogRead, SecretsRead},
 		},
 		{
+			Name:    "api-traffic",
+			Purpose: "answers what the network did: movements, demand, patterns",
+			Trigger: Trigger{Routes: []Route{
+				get("/api/traffic/movements/{airport_icao}", "what happened at an airport"),
+				get("/api/traffic/summary/{region}", "movements in a region or an FIR"),
+				get("/api/traffic/trends/{airport_icao}", "an airport's movements by day"),
+			}},
+			Memory: 512, Timeout: 10 * time.Second,
+			Uses: []Resource{Database, Cache, LogRead, SecretsRead},
+		},
+		{
 			Name:    "api-database",
 			Purpose: "runs people's SQL over the views, and tells of the database",
 			Trigger: Trigger{Routes: []Route{
