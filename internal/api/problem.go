@@ -152,11 +152,11 @@ func problemOfHuma(ctx huma.Context, _ string, v any) (any, error) {
 	return problem, nil
 }
 
-// withoutSecrets leaves out what was given where it may hold a secret: a body as
-// a whole, and the receivers in one.
+// withoutSecrets leaves out what was given of a body: it may be, or hold, a
+// secret, whichever field of it is wrong.
 func withoutSecrets(details []*huma.ErrorDetail) []*huma.ErrorDetail {
 	for _, detail := range details {
-		if detail.Location == "body" || strings.HasPrefix(detail.Location, "body.receivers") {
+		if strings.HasPrefix(detail.Location, "body") {
 			detail.Value = nil
 		}
 	}

@@ -97,7 +97,7 @@ func (r *Runtime) deliverer(queue alert.Queue, sealer *alert.Sealer, networks we
 	return alert.NewDeliverer(alert.DelivererOptions{
 		Queue: queue, Sealer: sealer, Source: source, Token: rand.Text, Logger: r.Logger, Faults: r.Faults(),
 		Senders: map[string]alert.Sender{
-			"webhook": client.Sender("webhook"), "discord": client.Sender("discord"), "slack": client.Sender("slack"), "sns": topics{},
+			"webhook": client.Sender("webhook"), "discord": client.Sender("discord"), "slack": client.Sender("slack"), "sns": Topics(),
 		},
 	})
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"strings"
+	"sync"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	awsconfig "github.com/aws/aws-sdk-go-v2/config"
@@ -17,12 +18,36 @@ import (
 	"github.com/skyledger/skyledger/internal/fault"
 )
 
-// topics tells SNS topics of alerts, each in its own region.
-type topics struct{}
+// topics tells SNS topics of alerts, each in its own region. Safe for concurrent
+// use.
+type topics struct {
+	mu      sync.Mutex
+	clients map[string]*sns.Client // by region
+}
+
+// Topics returns what publishes alerts to SNS, with the process's credentials.
+func Topics() alert.Sender { return &topics{clients: map[string]*sns.Client{}} }
+
+// client returns the region's, one for all its messages. Later runs try again,
+// so it does not.
+func (t *topics) client(ctx context.Context, region string) (*sns.Client, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if client := t.clients[region]; client != nil {
+		return client, nil
+	}
+	settings, err := awsconfig.LoadDefaultConfig(ctx, awsconfig.WithRegion(region),
+		awsconfig.WithRetryer(func() aws.Retryer { return aws.NopRetryer{} }))
+	if err != nil {
+		return nil, fault.E("app.topics.client", fault.Unavailable, "aws_config", err)
+	}
+	t.clients[region] = sns.NewFromConfig(settings)
+	return t.clients[region], nil
+}
 
 // Send publishes the message as JSON, with its text's beginning as subject and
 // severity, event and rule as attributes to filter by.
-func (topics) Send(ctx context.Context, target alert.Target, message alert.Message) (*int, error) {
+func (t *topics) Send(ctx context.Context, target alert.Target, message alert.Message) (*int, error) {
 	const op = "app.topics.Send"
 	body, err := json.Marshal(message)
 	if err != nil {
@@ -32,15 +57,14 @@ func (topics) Send(ctx context.Context, target alert.Target, message alert.Messa
 	if parts := strings.Split(target.Topic, ":"); len(parts) > 3 {
 		region = parts[3]
 	}
-	settings, err := awsconfig.LoadDefaultConfig(ctx, awsconfig.WithRegion(region),
-		awsconfig.WithRetryer(func() aws.Retryer { return aws.NopRetryer{} })) // later runs try again
+	client, err := t.client(ctx, region)
 	if err != nil {
-		return nil, fault.E(op, fault.Unavailable, "aws_config", err)
+		return nil, err
 	}
 	attribute := func(value string) types.MessageAttributeValue {
 		return types.MessageAttributeValue{DataType: aws.String("String"), StringValue: aws.String(value)}
 	}
-	_, err = sns.NewFromConfig(settings).Publish(ctx, &sns.PublishInput{
+	_, err = client.Publish(ctx, &sns.PublishInput{
 		TopicArn: aws.String(target.Topic), Subject: aws.String(subjectLine(message)), Message: aws.String(string(body)),
 		MessageAttributes: map[string]types.MessageAttributeValue{
 			"severity": attribute(message.Severity), "event": attribute(message.Event), "rule": attribute(message.Alert.Rule),
