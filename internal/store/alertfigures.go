@@ -70,3 +70,44 @@ func (s *Store) StaffedSince(ctx context.Context, window time.Duration) (staffed
 	})
 	return staffed, at, err
 }
+
+// AirportCount is how much of something there is at an airport.
+type AirportCount struct {
+	Airport string
+	Count   int
+}
+
+// AirportMovements returns the take-offs and landings of the quarter of an hour
+// of the newest snapshot analysed and of the three before it, and that
+// snapshot's time; zero before the first one.
+func (s *Store) AirportMovements(ctx context.Context) ([]AirportCount, time.Time, error) {
+	return s.airportCounts(ctx, "store.AirportMovements", `
+		SELECT airport, sum(departures + arrivals)::int
+		FROM airport_quarters WHERE quarter > $1::timestamptz - interval '1 hour' AND quarter <= $1
+		GROUP BY airport ORDER BY airport`)
+}
+
+// AirportInbound returns the flights in the air that are filed to arrive at each
+// airport, and the time of the newest snapshot analysed.
+func (s *Store) AirportInbound(ctx context.Context) ([]AirportCount, time.Time, error) {
+	// Open flights have an index of their own; phases 3 to 7 are in the air.
+	return s.airportCounts(ctx, "store.AirportInbound", `
+		SELECT filed_arrival, count(*)::int
+		FROM flights WHERE ending = 0 AND phase BETWEEN 3 AND 7 AND filed_arrival <> '' AND began <= $1
+		GROUP BY filed_arrival ORDER BY filed_arrival`)
+}
+
+func (s *Store) airportCounts(ctx context.Context, op, statement string) (counts []AirportCount, at time.Time, err error) {
+	err = s.transact(ctx, op, snapshotRead(), func(ctx context.Context, tx pgx.Tx) error {
+		if err := tx.QueryRow(ctx, `SELECT snapshot FROM analysis`).Scan((*moment)(&at)); err != nil || at.IsZero() {
+			return err
+		}
+		rows, err := tx.Query(ctx, statement, at)
+		if err != nil {
+			return err
+		}
+		counts, err = pgx.CollectRows(rows, pgx.RowToStructByPos[AirportCount])
+		return err
+	})
+	return counts, at, err
+}

@@ -14,6 +14,7 @@ type Deps struct {
 	Places    Places
 	Squawks   Squawks
 	Positions Positions
+	Traffic   Traffic
 }
 
 // All returns every figure there is.
@@ -28,6 +29,8 @@ func All(d Deps) alert.Catalogue {
 		Online{Live: d.Live, Places: d.Places, Controllers: true},
 		Squawk{d.Squawks},
 		Unstaffed{d.Positions},
+		Movements{Traffic: d.Traffic},
+		Movements{Traffic: d.Traffic, Inbound: true},
 	}
 }
 

@@ -76,7 +76,7 @@ func newWorld(t *testing.T, shown *vatsim.Snapshot) *world {
 	t.Cleanup(reader.Close)
 	w.figures = figure.All(figure.Deps{
 		Ledger: w.store, Marks: w.store, Account: w.store, Functions: []string{"analyze", "ingest"}, Live: reader, Places: london{},
-		Squawks: w.store, Positions: w.store,
+		Squawks: w.store, Positions: w.store, Traffic: w.store,
 	})
 	return w
 }
@@ -218,6 +218,26 @@ func TestPositionsWithoutAController(t *testing.T) {
 		}
 	}
 	w.is(t, "position_unstaffed", map[string]float64{"EGTT_CTR": 0, "EGPX_CTR": 20})
+}
+
+func TestTrafficOfAirports(t *testing.T) {
+	w := newWorld(t, nil)
+	if values, asOf := w.observe(t, "airport_movements"); len(values) != 1 || !asOf.IsZero() {
+		t.Errorf("before the first snapshot: %v as of %s", values, asOf)
+	}
+	at := now.Add(-7 * time.Minute) // in the quarter that began at 11:45
+	w.exec(t, `UPDATE sky.analysis SET snapshot = $1`, at)
+	w.exec(t, `INSERT INTO sky.airport_quarters
+		SELECT airport, $1::timestamptz + before * interval '15 minutes', runway, 2, 3, 100, 100, 100, 0, 0, 0, 0, 0, 0
+		FROM (VALUES ('EGLL', 0, '27L'), ('EGLL', 0, '27R'), ('EGLL', -3, '27L'), ('EGLL', -4, '27L'), ('EHAM', -1, '06')) AS q(airport, before, runway)`,
+		at.Truncate(15*time.Minute))
+	w.is(t, "airport_movements", map[string]float64{"EGLL": 15, "EHAM": 5, "*": 0})
+	w.exec(t, `INSERT INTO sky.flights (id, decided, cid, callsign, began, phase, ending, filed_departure, filed_arrival, filed_alternate, aircraft, rules,
+			deptime, route, departure, arrival, teleports)
+		SELECT id, $1, id, 'TST', $1, phase, ending, '', arrival, '', '', '', '', '', '', '', 0
+		FROM (VALUES (1, 2, 0, 'EGLL'), (2, 3, 0, 'EGLL'), (3, 7, 0, 'EGLL'), (4, 8, 0, 'EGLL'), (5, 5, 3, 'EGLL'), (6, 5, 0, ''), (7, 5, 0, 'KJFK'))
+		    AS f(id, phase, ending, arrival)`, at.Add(-time.Hour))
+	w.is(t, "airport_inbound", map[string]float64{"EGLL": 2, "KJFK": 1, "*": 0})
 }
 
 // TestShippedRules holds the rules that come with the program to what people's
