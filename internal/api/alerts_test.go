@@ -102,13 +102,6 @@ func newAlerting(t *testing.T) *alerting {
 	return a
 }
 
-func must(t testing.TB, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
-	}
-}
-
 // into asks and reads the answer, which must have the status.
 func (a *alerting) into(t *testing.T, status int, method, target, body string, answer any) *httptest.ResponseRecorder {
 	t.Helper()
