@@ -101,9 +101,9 @@ func (f *Fields) each(lat, lon, miles float64, do func(number int32, airport *re
 	}
 	airports := f.world.Airports()
 	tall := miles / geo.MilesPerDegree
-	wide := 180.0
-	if narrowest := math.Cos(min(89.9, math.Abs(lat)+tall) * math.Pi / 180); tall < wide*narrowest {
-		wide = tall / narrowest
+	wide := 180.0 // near a pole every meridian is near
+	if highest := math.Abs(lat) + tall; highest < 89 {
+		wide = min(wide, tall/math.Cos(highest*math.Pi/180))
 	}
 	first := int(math.Floor((lon - wide + 180) * cellsPerDegree))
 	columns := min(cellColumns, int(math.Floor((lon+wide+180)*cellsPerDegree))-first+1)
