@@ -86,6 +86,9 @@ func (t *Tracker) apply(f *course, movements []traffic.Movement, now int64) *cou
 			}
 			f.Takeoff, f.Departure = m.At, m.Airport
 		case traffic.Arrival:
+			if !f.Landing.IsZero() { // nobody saw it leave in between
+				f = t.another(f, Complete, max(f.Landing.UnixMicro(), m.Evidence[0].At.UnixMicro()))
+			}
 			f.Landing, f.Arrival, f.Phase = m.At, m.Airport, Landed
 			f.DirectNM = f.direct(m.Evidence[len(m.Evidence)-1])
 		}

@@ -71,10 +71,10 @@ func (t *Track) cameDown(at int) bool {
 // minutes nobody descends and climbs evenly, and none of more than 100 s. Where it
 // is not known what happened, or not before the next report, nothing is told.
 func dipBeside(fixes []fix, at int) (feet int32, unknown bool) {
-	const gap, longest = 1.8, 100e6 // times the neighbours' distance; microseconds
-	for p := at - 1; p <= at; p++ {
-		length := float64(fixes[p+1].at - fixes[p].at)
-		if p < 1 || length < gap*float64(fixes[p].at-fixes[p-1].at) {
+	const gap, dense, longest = 1.8, 30e6, 100e6 // times the neighbours' distance; microseconds
+	for p := max(1, at-1); p <= at; p++ {
+		length, usual := float64(fixes[p+1].at-fixes[p].at), float64(fixes[p].at-fixes[p-1].at)
+		if usual > dense || length < gap*usual {
 			continue
 		}
 		if length > longest || p+2 >= len(fixes) {

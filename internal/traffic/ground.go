@@ -52,7 +52,7 @@ func Judge(before State, r Reading) State {
 	switch {
 	case before == Ground:
 		sure := r.Away || r.HeightKnown && r.Height > airborneHeight
-		if sure && r.Groundspeed > airborneSpeed || r.LooksAirborne() && r.Signs > 0 {
+		if sure && r.Groundspeed > airborneSpeed || r.LooksAirborne() && r.Signs > 0 && !r.Rolled {
 			return Airborne
 		}
 		return Ground

@@ -36,7 +36,7 @@ func (f *Fields) tell(t *Track, plan Plan, e event) []Movement {
 	}
 	t.since = e.since
 	at := e.from + (e.to-e.from)/2
-	if last := t.told[e.kind]; last.at != 0 && last.field == e.field && at-last.at < again(e.kind) {
+	if t.repeats(e, at) {
 		return nil
 	}
 	t.told[e.kind] = told{at, e.field}
@@ -56,12 +56,25 @@ func (f *Fields) tell(t *Track, plan Plan, e event) []Movement {
 	return out
 }
 
-// again is the least time, in microseconds, between two movements of a kind.
-func again(kind Kind) int64 {
-	if kind == TouchAndGo || kind == GoAround {
-		return collapseRound.Microseconds()
+// repeats reports whether an event is one that was told already: the same kind
+// at the same airport, too soon to be another. A departure after an arrival is
+// another however soon, and an arrival after a departure.
+func (t *Track) repeats(e event, at int64) bool {
+	last, least := t.told[e.kind], collapse
+	if e.kind == TouchAndGo || e.kind == GoAround {
+		least = collapseRound
 	}
-	return collapse.Microseconds()
+	if last.at == 0 || last.field != e.field || at-last.at >= least.Microseconds() {
+		return false
+	}
+	switch e.kind {
+	case Departure:
+		return t.told[Arrival].at < last.at
+	case Arrival:
+		return t.told[Departure].at < last.at
+	default:
+		return true
+	}
 }
 
 // sameField is how near an airport of another code may be and still be the one
