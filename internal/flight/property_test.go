@@ -38,7 +38,7 @@ func simulated(t testing.TB, seed uint64, aircraft, scenes int, every time.Durat
 
 func TestSavingAndLoadingAnywhereChangesNothing(t *testing.T) {
 	scenes := simulated(t, 3, 40, 240, 15*time.Second)
-	straight := flight.New(flight.Options{World: world(t)})
+	straight := flight.New(flight.Options{World: largerWorld(t)})
 	want := make([]flight.Changes, len(scenes))
 	for i := range scenes {
 		want[i] = straight.Observe(scenes[i])
@@ -49,7 +49,7 @@ func TestSavingAndLoadingAnywhereChangesNothing(t *testing.T) {
 	}
 	rapid.Check(t, func(r *rapid.T) {
 		saves := rapid.SliceOfN(rapid.IntRange(0, len(scenes)-1), 1, 6).Draw(r, "saved before")
-		tracker := flight.New(flight.Options{World: world(t)})
+		tracker := flight.New(flight.Options{World: largerWorld(t)})
 		for i := range scenes {
 			for _, at := range saves {
 				if at != i {
@@ -59,7 +59,7 @@ func TestSavingAndLoadingAnywhereChangesNothing(t *testing.T) {
 				if err != nil {
 					r.Fatal(err)
 				}
-				tracker = flight.New(flight.Options{World: world(t)})
+				tracker = flight.New(flight.Options{World: largerWorld(t)})
 				if err := tracker.Load(state); err != nil {
 					r.Fatal(err)
 				}
@@ -78,7 +78,7 @@ func TestOrderOfPilotsDoesNotMatter(t *testing.T) {
 	scenes := simulated(t, 4, 40, 120, 15*time.Second)
 	rapid.Check(t, func(r *rapid.T) {
 		random := rand.New(rand.NewPCG(rapid.Uint64().Draw(r, "shuffle"), 1))
-		one, two := flight.New(flight.Options{World: world(t)}), flight.New(flight.Options{World: world(t)})
+		one, two := flight.New(flight.Options{World: largerWorld(t)}), flight.New(flight.Options{World: largerWorld(t)})
 		for i := range scenes {
 			shuffled := *scenes[i].Snapshot
 			order := random.Perm(len(shuffled.Pilots))
@@ -108,7 +108,7 @@ func TestLosingTicksDoublesNoMovement(t *testing.T) {
 	rapid.Check(t, func(r *rapid.T) {
 		random := rand.New(rand.NewPCG(rapid.Uint64().Draw(r, "lost"), 1))
 		share := rapid.Float64Range(0, 0.4).Draw(r, "share")
-		tracker := flight.New(flight.Options{World: world(t)})
+		tracker := flight.New(flight.Options{World: largerWorld(t)})
 		seen := map[key]time.Time{}
 		for i := range scenes {
 			if random.Float64() < share {
@@ -128,7 +128,7 @@ func TestLosingTicksDoublesNoMovement(t *testing.T) {
 }
 
 func TestLoadRefusesWhatSaveDidNotWrite(t *testing.T) {
-	tracker := flight.New(flight.Options{World: world(t)})
+	tracker := flight.New(flight.Options{World: largerWorld(t)})
 	for _, s := range simulated(t, 6, 20, 5, 15*time.Second) {
 		tracker.Observe(s)
 	}
