@@ -16,13 +16,14 @@ import (
 //	Preparing, Departing, Departure  not taken off
 //	Flying                           in the air
 //	TouchedDown, Arrival, Arrived    landed
-//	Lost                             the flight before it was lost in the air
+//	Lost                             not online, and in the air when it was last: lost for good, or in a gap
 //
-// Beside them, a row whose status_event is Finished says that the flight before
-// it landed and is complete.
+// Where the pilot is not online it is about the flight that was seen last. Beside
+// them, status_event says of the flight before: Finished, that it landed and is
+// complete; Terminated, that it ended otherwise. Other words are not judged.
 func (f *flown) judgeStatus(result *Result, labels []eventLabel) {
 	for _, label := range labels {
-		if !label.Active || label.Status == "" && label.Change == "" {
+		if !label.Active || !slices.Contains(statuses(), label.Status) && label.Change != "Finished" && label.Change != "Terminated" {
 			continue
 		}
 		result.Flights.Expected++
@@ -41,16 +42,18 @@ func (f *flown) judgeStatus(result *Result, labels []eventLabel) {
 	}
 }
 
+func statuses() []string {
+	return []string{"Preparing", "Departing", "Departure", "Flying", "TouchedDown", "Arrival", "Arrived", "Lost"}
+}
+
 // status says what is wrong with a row; "" for nothing.
 func (f *flown) status(label eventLabel) string {
 	first, last := f.index(label.From), f.index(label.To)
 	if first < 0 || last < first {
 		return "no such report"
 	}
-	if label.Change == "Finished" {
-		if wrong := f.finished(first); wrong != "" {
-			return wrong
-		}
+	if wrong := f.ended(label.Change, first); wrong != "" {
+		return wrong
 	}
 	for i := first; i <= last && label.Status != ""; i++ {
 		if wrong := f.statusAt(label, i); wrong != "" {
@@ -61,13 +64,7 @@ func (f *flown) status(label eventLabel) string {
 }
 
 func (f *flown) statusAt(label eventLabel, i int) string {
-	if label.Status == "Lost" {
-		if before, found := f.before(i + 1); !found || before.Ending != flight.LostInFlight {
-			return "the flight was not lost in the air"
-		}
-		return ""
-	}
-	now, found := f.flights[f.ids[i]]
+	now, found := f.before(i + 1) // the flight of the report, or the last before it
 	if !found {
 		return "there is no flight"
 	}
@@ -85,6 +82,12 @@ func (f *flown) statusAt(label eventLabel, i int) string {
 			return "the flight is not in the air"
 		}
 		return f.codes(label.Dep, "", now)
+	case "Lost":
+		unseen := slices.ContainsFunc(now.Gaps, func(gap flight.Gap) bool { return gap.From.Before(at) && gap.To.After(at) })
+		if waits || landed || !unseen && now.Ending != flight.LostInFlight {
+			return "the flight was not lost in the air"
+		}
+		return ""
 	case "TouchedDown", "Arrival", "Arrived":
 		if !landed {
 			return "the flight has not landed"
@@ -107,11 +110,20 @@ func (f *flown) codes(departure, arrival string, now flight.Flight) string {
 	return ""
 }
 
-// finished says what is wrong with the flight that was seen before a report.
-func (f *flown) finished(i int) string {
+// ended says what is wrong with how the flight that was seen before a report
+// ended.
+func (f *flown) ended(change string, i int) string {
+	if change != "Finished" && change != "Terminated" {
+		return ""
+	}
 	before, found := f.before(i)
-	if !found || before.Ending != flight.Complete || before.ID == f.ids[i] {
+	switch {
+	case !found || before.ID == f.ids[i]:
+		return "no flight ended before it"
+	case change == "Finished" && before.Ending != flight.Complete:
 		return "the flight before it is not complete"
+	case change == "Terminated" && before.Ending == flight.Complete:
+		return "the flight before it is complete"
 	}
 	return ""
 }

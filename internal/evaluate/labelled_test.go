@@ -66,6 +66,20 @@ func TestLabelled(t *testing.T) {
 			takeoff: count{0, 0, 0, 1}, status: Flights{1, 1},
 		},
 		{
+			name: "one that comes back was lost in its gap, and flies on", track: rows("BAW1", append(append(hop()[:4:4], seen{}), hop()[4:]...)),
+			events:  []string{event(3, 4, "", "Flying", "", "EGKK", "", "active"), event(5, 5, "Offline", "Lost", "", "", "", "active"), event(6, 6, "", "Flying", "", "EGKK", "", "active")},
+			takeoff: count{0, 1, 0, 0}, landing: count{0, 0, 0, 1}, status: Flights{3, 3}, misses: []string{"takeoff made up track01.csv report 3"},
+		},
+		{
+			name: "one that never left is terminated and not finished", track: rows("BAW1", append(hop()[:2:2], seen{}, seen{})),
+			events: []string{event(3, 3, "Offline", "", "Terminated", "", "", "active"), event(4, 4, "", "", "Finished", "", "", "active")}, status: Flights{2, 1},
+			misses: []string{"flight the flight before it is not complete track01.csv reports 4–4"},
+		},
+		{
+			name: "a word that nobody knows is not judged", track: rows("BAW1", hop()), events: []string{event(3, 4, "", "Dreaming", "Waking", "", "", "active")},
+			takeoff: count{0, 1, 0, 0}, landing: count{0, 0, 0, 1}, misses: []string{"takeoff made up track01.csv report 3"},
+		},
+		{
 			name: "a flight is known by its airports, callsign and times", track: rows("BAW1", hop()),
 			flights: []string{"track01.csv,1,BAW1,EGKK,EGLL,2024-05-01,10:00,10:02,10:10,10:12"},
 			takeoff: count{0, 0, 0, 1}, landing: count{0, 0, 0, 1}, status: Flights{1, 1},
