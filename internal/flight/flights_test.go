@@ -363,6 +363,32 @@ func TestAnotherPlanIsReadOnceAndAnEqualOneNever(t *testing.T) {
 	}
 }
 
+func TestMovingToAnotherStandIsNotOffBlock(t *testing.T) {
+	at := func(seconds float64) time.Time {
+		return tt.Midnight().Add(time.Duration(seconds * float64(time.Second)))
+	}
+	stand := []tt.Way{{0, 0.8, -0.6, 300, 0}, {300, 0.8, -0.6, 300, 0}}
+	tests := []struct {
+		name     string
+		ways     []tt.Way
+		offBlock time.Time
+		phase    flight.Phase
+	}{
+		{"a push of 15 minutes before is off block", append(stand, tt.Way{315, 0.8, -0.58, 300, 4}, tt.Way{330, 0.8, -0.55, 300, 0}, tt.Way{1200, 0.8, -0.55, 300, 0}), at(300), flight.TaxiOut},
+		{"standing for 20 minutes is another stand", append(stand, tt.Way{315, 0.8, -0.58, 300, 4}, tt.Way{330, 0.8, -0.55, 300, 0}, tt.Way{1800, 0.8, -0.55, 300, 0}), time.Time{}, flight.Preflight},
+		{"a jump of five miles to another stand is none", append(stand, tt.Way{315, 5.8, -0.6, 300, 0}, tt.Way{800, 5.8, -0.6, 300, 0}), time.Time{}, flight.Preflight},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			until := test.ways[len(test.ways)-1][0]
+			got := play(t, scenesOf(t, until, part{0, until + 15, "BAW1", 1, "AAAA BBBB 0010", false, false, test.ways}))
+			if f := got.flights[0]; len(got.flights) != 1 || f.OffBlock.Sub(test.offBlock).Abs() > 15*time.Second || got.phases[len(got.phases)-1] != test.phase {
+				t.Errorf("off block %v, phases %v, %d flights; want %v, %v", f.OffBlock, got.phases, len(got.flights), test.offBlock, test.phase)
+			}
+		})
+	}
+}
+
 func TestStatusesTellTheVerticalRate(t *testing.T) {
 	tracker := flight.New(flight.Options{World: tt.World(t)})
 	var last flight.Status

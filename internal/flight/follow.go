@@ -29,6 +29,8 @@ func (t *Tracker) follow(f *course, p *vatsim.Pilot, now int64) {
 	if out.Teleport != nil && f.endsByJump(before, after, out.Teleport.Miles) || out.Moved && !f.Landing.IsZero() {
 		f = t.another(f, f.goneFrom(before), now)
 		before = after
+	} else if out.Teleport != nil || out.Moved {
+		f.standLat, f.standLon = 0, 0 // it did not taxi there
 	}
 	f.fly(before, after, out.Miles, sample)
 	t.phase(f, sample, now)

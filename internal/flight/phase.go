@@ -10,6 +10,7 @@ import (
 const (
 	standLong   = 3 * time.Minute  // standing so long after a landing is on block; taxiing aircraft wait less, mostly
 	standAgain  = 20 * time.Minute // standing so long before take-off is not under way: it only moved to another stand
+	restMiles   = 0.003            // nearer to it, 18 ft, it has not begun to move
 	standMiles  = 0.02             // farther from its stand, 120 ft, an aircraft has left it
 	taxiSpeed   = 30               // knots
 	rollLong    = 45 * time.Second
@@ -87,7 +88,10 @@ func (f *course) untilTakeoff(s traffic.Sample, stood time.Duration) Phase {
 		}
 	case !f.moved && f.leftStand(s):
 		f.moved, f.changed = true, true
-		f.OffBlock = s.At
+		f.OffBlock = time.UnixMicro(f.stood).UTC()
+	}
+	if f.within(restMiles, s) {
+		f.stood = s.At.UnixMicro()
 	}
 	if f.moved {
 		return TaxiOut
@@ -95,8 +99,11 @@ func (f *course) untilTakeoff(s traffic.Sample, stood time.Duration) Phase {
 	return Preflight
 }
 
-func (f *course) leftStand(s traffic.Sample) bool {
-	return !geo.Within(standMiles, float64(f.standLat)/1e5, float64(f.standLon)/1e5, float64(s.Latitude)/1e5, float64(s.Longitude)/1e5)
+func (f *course) leftStand(s traffic.Sample) bool { return !f.within(standMiles, s) }
+
+// within reports whether a sample is so near its stand.
+func (f *course) within(miles float64, s traffic.Sample) bool {
+	return geo.Within(miles, float64(f.standLat)/1e5, float64(f.standLon)/1e5, float64(s.Latitude)/1e5, float64(s.Longitude)/1e5)
 }
 
 // inAir tells the phases of flight from the vertical rate, with a band of 1,500

@@ -96,7 +96,7 @@ func (t *Tracker) visitCourse(c *packed.Coder, f *course) {
 	c.Float(&f.told.distanceNM)
 	c.Float(&f.told.directNM)
 	moment(c, &f.told.to)
-	for _, number := range []*int64{&f.logon, &f.shadowed, &f.plan, &f.seen, &f.standing, &f.level} {
+	for _, number := range []*int64{&f.logon, &f.shadowed, &f.plan, &f.seen, &f.standing, &f.stood, &f.level} {
 		packed.Number(c, number)
 	}
 	c.Text(&f.shadow)

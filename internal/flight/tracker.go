@@ -52,6 +52,7 @@ type course struct {
 	// Where it stood first, and since when it stands still; 0 when it moves.
 	standLat, standLon int32
 	standing           int64
+	stood              int64 // when it was last at its stand
 	moved              bool
 	fromLat, fromLon   int32 // of DirectNM
 	top, cruise        int32 // feet: the highest so far; the level of the cruise, until then of the ground
