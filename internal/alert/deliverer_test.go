@@ -52,7 +52,7 @@ func TestASignedWebhook(t *testing.T) {
 	var message alert.Message
 	must(t, json.Unmarshal(got.body, &message))
 	if message.ID != got.header.Get(webhook.HeaderDelivery) || message.Event != "opened" || *message.Alert.Value != 11 || message.Alert.Subject != "EGLL" ||
-		message.Text != "Rule (EGLL): figure is 11 things, most allowed is 10 things; said of EGLL" {
+		message.Text != "Rule (EGLL): figure is 11, above 10 things; said of EGLL" {
 		t.Errorf("%s", got.body)
 	}
 }

@@ -71,7 +71,7 @@ func text(d *store.AlertDelivery) string {
 	}
 	figure := "the figure cannot be had"
 	if d.Value != nil {
-		figure = fmt.Sprintf("%s is %s, %s is %s", a.Figure, quantity(*d.Value, a.Unit), word(a.Direction), quantity(a.Threshold, a.Unit))
+		figure = fmt.Sprintf("%s is %s, %s %s", a.Figure, quantity(*d.Value, ""), place(a, *d.Value), quantity(a.Threshold, a.Unit))
 	}
 	if a.Detail != "" {
 		figure += "; " + a.Detail
@@ -87,11 +87,16 @@ func text(d *store.AlertDelivery) string {
 	return about + ": " + figure
 }
 
-func word(direction string) string {
-	if direction == store.AlertBelow {
-		return "least allowed"
+// place is where a value lies: one between the two levels is still reminded of.
+func place(a *store.Alert, value float64) string {
+	switch {
+	case a.Direction == store.AlertAbove && value > a.Threshold:
+		return "above"
+	case a.Direction == store.AlertBelow && value < a.Threshold:
+		return "below"
+	default:
+		return "no longer " + a.Direction
 	}
-	return "most allowed"
 }
 
 func quantity(value float64, unit string) string {

@@ -83,7 +83,7 @@ func (r *Runtime) figures(ctx context.Context, database *store.Store) (alert.Cat
 	}
 	return figure.All(figure.Deps{
 		Ledger: database, Marks: database, Account: database, Functions: functions,
-		Live: reader, Places: places, Squawks: database, Positions: database, Traffic: database,
+		Live: reader, Places: places, Squawks: database, Positions: database, Traffic: database, Sectors: database, FIRs: places,
 	}), nil
 }
 

@@ -15,6 +15,8 @@ type Deps struct {
 	Squawks   Squawks
 	Positions Positions
 	Traffic   Traffic
+	Sectors   Sectors
+	FIRs      FIRs
 }
 
 // All returns every figure there is.
@@ -31,6 +33,8 @@ func All(d Deps) alert.Catalogue {
 		Unstaffed{d.Positions},
 		Movements{Traffic: d.Traffic},
 		Movements{Traffic: d.Traffic, Inbound: true},
+		Sector{Sectors: d.Sectors, FIRs: d.FIRs},
+		Sector{Sectors: d.Sectors, FIRs: d.FIRs, Workload: true},
 	}
 }
 

@@ -51,6 +51,8 @@ func (london) Region(_ context.Context, name string) (reference.Area, error) {
 	return nil, fault.E("test", fault.NotFound, "no_region", nil)
 }
 
+func (l london) FIR(ctx context.Context, id string) (reference.Area, error) { return l.Region(ctx, id) }
+
 func newWorld(t *testing.T, shown *vatsim.Snapshot) *world {
 	t.Helper()
 	db := pgtest.NewFrom(t, "migrated", func(url string) error {
@@ -76,7 +78,7 @@ func newWorld(t *testing.T, shown *vatsim.Snapshot) *world {
 	t.Cleanup(reader.Close)
 	w.figures = figure.All(figure.Deps{
 		Ledger: w.store, Marks: w.store, Account: w.store, Functions: []string{"analyze", "ingest"}, Live: reader, Places: london{},
-		Squawks: w.store, Positions: w.store, Traffic: w.store,
+		Squawks: w.store, Positions: w.store, Traffic: w.store, Sectors: w.store, FIRs: london{},
 	})
 	return w
 }
@@ -238,6 +240,23 @@ func TestTrafficOfAirports(t *testing.T) {
 		FROM (VALUES (1, 2, 0, 'EGLL'), (2, 3, 0, 'EGLL'), (3, 7, 0, 'EGLL'), (4, 8, 0, 'EGLL'), (5, 5, 3, 'EGLL'), (6, 5, 0, ''), (7, 5, 0, 'KJFK'))
 		    AS f(id, phase, ending, arrival)`, at.Add(-time.Hour))
 	w.is(t, "airport_inbound", map[string]float64{"EGLL": 2, "KJFK": 1, "*": 0})
+}
+
+func TestSectors(t *testing.T) {
+	w := newWorld(t, nil)
+	tick := func(before time.Duration, airspace int, occupancy ...int16) {
+		w.exec(t, `INSERT INTO sky.sector_ticks (at, airspace, sector, occupancy, entries, exits, workload)
+			VALUES ($1, $2, '{EGTT,EHAA}', $3::smallint[], '{0,0}', '{0,0}', '{30,5}')`, now.Add(-before), airspace, occupancy)
+		w.exec(t, `UPDATE sky.analysis SET snapshot = $1`, now.Add(-before))
+	}
+	tick(30*time.Second, 1, 40, 9)
+	tick(15*time.Second, 1, 41, 0)
+	w.is(t, "sector_occupancy", map[string]float64{"EGTT": 41, "EHAA": 0, "*": 0})
+	w.is(t, "sector_workload", map[string]float64{"EGTT": 30, "EHAA": 5, "*": 0})
+	tick(0, 0, 0, 0)
+	if _, asOf := w.observe(t, "sector_occupancy"); !asOf.IsZero() {
+		t.Errorf("without FIRs it is known as of %s", asOf)
+	}
 }
 
 // TestShippedRules holds the rules that come with the program to what people's
