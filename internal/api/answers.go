@@ -24,7 +24,7 @@ type NetworkStatus struct {
 	TotalControllers  int       `json:"total_controllers" doc:"connections, observers included"`
 	OnlineControllers int       `json:"online_controllers" doc:"of those, the ones on a frequency"`
 	TotalFlights      int       `json:"total_flights"`
-	TotalSectors      *int      `json:"total_sectors" doc:"null until sectors are recorded"`
+	TotalSectors      *int      `json:"total_sectors" doc:"FIRs and sectors that hold an airborne aircraft, at the newest analysed snapshot; null when not known"`
 	LastUpdate        time.Time `json:"last_update" doc:"update_timestamp of the snapshot counted"`
 }
 

@@ -44,24 +44,26 @@ type Records interface {
 // Deps are what the operations answer from. Each function is given what its
 // operations need; none is looked at before a request comes.
 type Deps struct {
-	Live     Live
-	Ledger   Ledger
-	History  History // of flights
-	Traffic  Traffic
-	Database Database
-	Cache    CacheServer
-	SQL      Statements
-	Log      Records
-	Atlas    Atlas
-	Places   Places   // nil: region and fir answer that there is no reference data
-	Gate     Gate     // nil: everybody may everything
-	Origins  []string // of web pages that may use the API, lower case; nil: all may read
-	Source   string   // name of the feed; answers name any but the live one
-	Clock    func() time.Time
-	Logger   *zap.Logger
-	Metrics  *telemetry.Metrics // nil: requests are logged without metrics
-	Faults   *fault.Recorder    // nil: nobody keeps account
-	Random   io.Reader          // request ids are made from it; nil: crypto/rand
+	Live        Live
+	Ledger      Ledger
+	History     History // of flights
+	Controllers Controllers
+	Sectors     Sectors
+	Traffic     Traffic
+	Database    Database
+	Cache       CacheServer
+	SQL         Statements
+	Log         Records
+	Atlas       Atlas
+	Places      Places   // nil: region and fir answer that there is no reference data
+	Gate        Gate     // nil: everybody may everything
+	Origins     []string // of web pages that may use the API, lower case; nil: all may read
+	Source      string   // name of the feed; answers name any but the live one
+	Clock       func() time.Time
+	Logger      *zap.Logger
+	Metrics     *telemetry.Metrics // nil: requests are logged without metrics
+	Faults      *fault.Recorder    // nil: nobody keeps account
+	Random      io.Reader          // request ids are made from it; nil: crypto/rand
 
 	Account Account
 	Health  Health

@@ -80,6 +80,9 @@ func ATC(s *service) {
 		Path: "/api/vatsim/ratings", Summary: "The ratings of controllers, and how many of each are connected",
 		Example: "/api/vatsim/ratings",
 	}, List[RatingRow]{ID: "rating", Keys: RatingKeys{}, Timestamp: true}, s.ratings)
+	s.duties()
+	s.coverage()
+	s.contacts()
 }
 
 // callsignCode is the airport or FIR that a position's callsign begins with,

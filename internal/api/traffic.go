@@ -46,6 +46,7 @@ func TrafficGroup(s *service) {
 		Description: "Every day of the span has a row, the last one as far as it has come.",
 		Example:     "/api/traffic/trends/EGLL?days=7",
 	}, List[DayMovements]{ID: "time", Keys: DailyKeys{}, Timestamp: true}, s.dailyTrends)
+	s.sectors()
 }
 
 // MovementKeys are the keys beside movements.

@@ -56,7 +56,8 @@ func answering(ctx context.Context, runtime *Runtime, function string, more ...f
 		return nil, err
 	}
 	deps := api.Deps{
-		Live: reader, Cache: reader, Ledger: database, History: database, Traffic: database, Database: database, Log: log, Places: places, Atlas: places,
+		Live: reader, Cache: reader, Ledger: database, History: database, Traffic: database, Controllers: database, Sectors: database,
+		Database: database, Log: log, Places: places, Atlas: places,
 		Account: database, Health: database, Entries: log, System: runtime.system(ctx),
 	}
 	for _, add := range more {

@@ -42,7 +42,7 @@ func newDurable(ctx context.Context, runtime *Runtime, database *store.Store) (l
 	if err != nil {
 		return live.Durable{}, err
 	}
-	return live.Durable{Head: database.Head, Log: log, Source: runtime.Config.Source}, nil
+	return live.Durable{Head: database.Head, Log: log, Source: runtime.Config.Source, Loads: database.NewestLoads}, nil
 }
 
 // Publish shows the snapshot, or keeps showing the last good one while the
@@ -71,7 +71,9 @@ func (p *livePublisher) Publish(ctx context.Context, current ingest.Current) err
 func (p *livePublisher) view(ctx context.Context, current ingest.Current) (*live.View, error) {
 	known := p.previous != nil && p.previous.Snapshot.Equal(current.Before)
 	if known || current.Before.IsZero() {
-		return live.Build(current.Snapshot, p.previous, current.Stations, live.Meta{Source: p.source, Received: current.Received}), nil
+		view := live.Build(current.Snapshot, p.previous, current.Stations, live.Meta{Source: p.source, Received: current.Received})
+		p.durable.Weigh(ctx, view)
+		return view, nil
 	}
 	newest, err := p.durable.Newest(ctx, time.Time{})
 	return newest.View, err

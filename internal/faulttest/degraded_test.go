@@ -175,6 +175,7 @@ func analyse(t *testing.T, database string) {
 	must(t, err)
 	for i, waiting := range work.Waiting {
 		found := store.Analysis{ExpectedVersion: work.Head.Version + int64(i), At: waiting.At}
+		found.Sectors.Tick = store.SectorTick{At: waiting.At, Version: 1, Sector: []string{"EGTT"}, Occupancy: []int16{1}, Entries: []int16{1}, Exits: []int16{0}, Workload: []int16{3}}
 		if work.Head.Version == 0 && i == 0 {
 			at := waiting.At
 			found.Traffic = store.Traffic{

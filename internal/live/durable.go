@@ -21,6 +21,7 @@ type Durable struct {
 	Head   func(ctx context.Context) (store.Head, error)
 	Log    Records
 	Source string
+	Loads  Loads // nil: nothing is known of them
 }
 
 // Newest is a Fallback. The snapshot before the newest is read as well, so that
@@ -52,8 +53,22 @@ func (d Durable) Newest(ctx context.Context, newerThan time.Time) (Newest, error
 		// Without it only vertical speeds are unknown.
 		previous, _ = viewOf(before, nil, d.Source)
 	}
-	newest.View, err = viewOf(record, previous, d.Source)
-	return newest, err
+	if newest.View, err = viewOf(record, previous, d.Source); err != nil {
+		return newest, err
+	}
+	d.Weigh(ctx, newest.View)
+	return newest, nil
+}
+
+// Weigh weighs a view. What cannot be had is not known: the view is shown all
+// the same.
+func (d Durable) Weigh(ctx context.Context, view *View) {
+	if d.Loads == nil {
+		return
+	}
+	if loads, err := d.Loads(ctx); err == nil {
+		view.Weigh(loads)
+	}
 }
 
 func viewOf(record rawlog.Record, previous *View, source string) (*View, error) {

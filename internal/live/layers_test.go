@@ -32,8 +32,8 @@ const space = "live"
 
 var (
 	newest   = moment.Add(15 * time.Second)
-	pointer  = "sl:live:2:pointer"
-	pattern  = "sl:live:2:1*"
+	pointer  = "sl:live:3:pointer"
+	pattern  = "sl:live:3:1*"
 	volatile = regexp.MustCompile(`"cached":(true|false)|"layer":"[a-z]+"`)
 )
 
@@ -143,7 +143,7 @@ func TestRedisThatIsWrong(t *testing.T) {
 		{"the pointer is garbage", func(t *testing.T) { set(t, pointer, "yesterday") }, pointer},
 		{"the pointer is of another type", func(*testing.T) { b.client.Del(ctx, pointer); b.client.HSet(ctx, pointer, "a", "b") }, pointer},
 		{"only an older schema's keys are there", func(t *testing.T) {
-			each(t, func(key string) { b.client.Rename(ctx, key, "sl:live:0:"+key[len("sl:live:2:"):]) })
+			each(t, func(key string) { b.client.Rename(ctx, key, "sl:live:0:"+key[len("sl:live:3:"):]) })
 			b.client.Rename(ctx, pointer, "sl:live:0:pointer")
 		}, ""},
 	}

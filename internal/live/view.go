@@ -1,6 +1,7 @@
 package live
 
 import (
+	"context"
 	"strconv"
 	"time"
 
@@ -68,7 +69,7 @@ type Position struct {
 	LastSeen              *time.Time       `json:"last_seen" doc:"when the controller's client last reported"`
 	Lat                   *float64         `json:"lat" doc:"degrees, north positive: where an antenna on the position's frequency stands; null when none is known"`
 	Lon                   *float64         `json:"lon" doc:"degrees, east positive"`
-	WorkloadScore         *float64         `json:"workload_score" doc:"null until it is measured"`
+	WorkloadScore         *float64         `json:"workload_score" doc:"how busy, 0 to 100, at the newest analysed snapshot: the workload index of skyledger.controller_load; null for whom it is not known, such as observers"`
 }
 
 // RatingValidation says whether a rating is one that VATSIM defines.
@@ -79,10 +80,34 @@ type RatingValidation struct {
 
 // Summary counts a view's rows.
 type Summary struct {
-	Flights     int `json:"flights"`
-	Controllers int `json:"controllers"` // connections, observers included
-	Online      int `json:"online"`      // of those, the ones on a frequency
-	Airports    int `json:"airports"`    // distinct ICAO airports that the flights' plans name
+	Flights     int  `json:"flights"`
+	Controllers int  `json:"controllers"` // connections, observers included
+	Online      int  `json:"online"`      // of those, the ones on a frequency
+	Airports    int  `json:"airports"`    // distinct ICAO airports that the flights' plans name
+	Sectors     *int `json:"sectors"`     // FIRs and sectors that hold an airborne aircraft; nil when not known
+}
+
+// oldestLoads is how far behind a view what was analysed may be: analysis comes
+// once a minute, and may have one to catch up.
+const oldestLoads = 5 * time.Minute
+
+// Loads gives what analysis knows of the network now; *store.Store has one.
+type Loads func(ctx context.Context) (store.Loads, error)
+
+// Weigh adds how busy controllers are and how many sectors hold somebody, as far
+// as it is known and not too old. It must be called before the view is shown.
+func (v *View) Weigh(loads store.Loads) {
+	if loads.At.IsZero() || v.Snapshot.Sub(loads.At) > oldestLoads || loads.At.Sub(v.Snapshot) > oldestLoads {
+		return
+	}
+	v.Summary.Sectors = loads.Sectors
+	for i := range v.Positions {
+		p := &v.Positions[i]
+		if index, known := loads.Workload[store.LoadKey{CID: int32(p.ControllerID), Callsign: p.Callsign}]; known {
+			score := float64(index)
+			p.WorkloadScore = &score
+		}
+	}
 }
 
 // motion is what a vertical speed is computed from.

@@ -7,6 +7,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/skyledger/skyledger/internal/live"
+	"github.com/skyledger/skyledger/internal/store"
 	"github.com/skyledger/skyledger/internal/vatsim"
 )
 
@@ -89,3 +90,34 @@ func TestControllerOfAPilot(t *testing.T) {
 }
 
 func ptr[T any](value T) *T { return &value }
+
+func TestViewsAreWeighedByWhatIsNotOld(t *testing.T) {
+	at := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	sectors := 0
+	loads := func(age time.Duration) store.Loads {
+		return store.Loads{At: at.Add(-age), Sectors: &sectors, Workload: map[store.LoadKey]int16{{CID: 7, Callsign: "EGLL_TWR"}: 42, {CID: 9, Callsign: "EGLL_GND"}: 8}}
+	}
+	for _, test := range []struct {
+		name  string
+		loads store.Loads
+		known bool
+	}{
+		{"of a minute before", loads(time.Minute), true},
+		{"of a snapshot after it", loads(-time.Minute), true},
+		{"of an analysis that is far behind", loads(6 * time.Minute), false},
+		{"of none", store.Loads{}, false},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			snapshot := &vatsim.Snapshot{UpdateTimestamp: at, Controllers: []vatsim.Controller{{CID: 7, Callsign: "EGLL_TWR", Facility: 4}, {CID: 9, Callsign: "EGLL_TWR", Facility: 4}}}
+			view := live.Build(snapshot, nil, nil, live.Meta{})
+			view.Weigh(test.loads)
+			score := view.Positions[0].WorkloadScore
+			if known := score != nil && *score == 42; known != test.known || (view.Summary.Sectors != nil) != test.known {
+				t.Errorf("score %v, sectors %v", score, view.Summary.Sectors)
+			}
+			if view.Positions[1].WorkloadScore != nil {
+				t.Error("another member under the callsign has a score")
+			}
+		})
+	}
+}

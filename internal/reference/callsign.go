@@ -208,17 +208,11 @@ func (a *Airspace) Over(lat, lon float64) []string {
 	return ids
 }
 
-// Beneath returns the ids of the FIR, its sectors and the upper regions it is a
-// part of: whoever controls one of them controls in the FIR.
-func (a *Airspace) Beneath(fir *FIR) []string {
-	ids := []string{fir.ID}
-	for i := range a.firs {
-		if whole, part := a.Whole(&a.firs[i]); part && whole.ID == fir.ID {
-			ids = append(ids, a.firs[i].ID)
-		}
-	}
+// Upper returns the ids of the upper regions that an FIR is a part of.
+func (a *Airspace) Upper(fir string) []string {
+	var ids []string
 	for i := range a.uirs {
-		if slices.Contains(a.uirs[i].FIRs, fir.ID) {
+		if slices.Contains(a.uirs[i].FIRs, fir) {
 			ids = append(ids, a.uirs[i].ID)
 		}
 	}

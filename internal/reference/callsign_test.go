@@ -83,10 +83,12 @@ func TestWithinIsTheFIRAndItsSectors(t *testing.T) {
 	}
 }
 
-func TestBeneathAnFIRIsEverybodyWhoControlsInIt(t *testing.T) {
+func TestUpperRegionsOfAnFIR(t *testing.T) {
 	airspace := madeAirspace(t)
-	fir, _ := airspace.FIR("XAAA")
-	if got := airspace.Beneath(fir); !slices.Equal(got, []string{"XAAA", "XAAA-S", "XATM", "XUPP"}) {
+	if got := airspace.Upper("XAAA"); !slices.Equal(got, []string{"XUPP"}) {
+		t.Error(got)
+	}
+	if got := airspace.Upper("XDAT"); got != nil {
 		t.Error(got)
 	}
 }

@@ -131,3 +131,25 @@ func TestRetentionKeepsWhatIsSummedUp(t *testing.T) {
 		t.Errorf("roll-ups stay: %v", got)
 	}
 }
+
+func TestNewestLoadsAreOfTheNewestSnapshot(t *testing.T) {
+	s, _ := setup(t)
+	projectSnapshots(t, s, 5)
+	check := func(name string, sectors *int, workload map[LoadKey]int16, when time.Time) {
+		t.Helper()
+		got, err := s.NewestLoads(t.Context())
+		must(t, err)
+		if diff := cmp.Diff(Loads{At: when, Sectors: sectors, Workload: workload}, got); diff != "" {
+			t.Errorf("%s: -want +got\n%s", name, diff)
+		}
+	}
+	one := 1
+	check("nothing is analysed", nil, map[LoadKey]int16{}, time.Time{})
+	steps := watched()
+	for _, step := range steps[:2] {
+		must(t, s.CommitAnalysis(t.Context(), step))
+	}
+	check("a tower and an FIR", &one, map[LoadKey]int16{{7, "EGLL_TWR"}: 5}, at(1))
+	must(t, s.CommitAnalysis(t.Context(), steps[2]))
+	check("neither radios nor FIRs were known", nil, map[LoadKey]int16{}, at(2))
+}

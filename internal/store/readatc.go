@@ -216,30 +216,35 @@ type LoadKey struct {
 }
 
 // NewestLoads returns how busy controllers are, and how many FIRs and sectors
-// hold somebody, at the newest analysed snapshot.
+// hold somebody, at the newest analysed snapshot. One round trip: ingest asks at
+// every tick.
 func (s *Store) NewestLoads(ctx context.Context) (loads Loads, err error) {
-	err = s.transact(ctx, "store.NewestLoads", snapshotRead(), func(ctx context.Context, tx pgx.Tx) error {
+	err = s.use(ctx, "store.NewestLoads", func(ctx context.Context, conn *pgx.Conn) error {
 		loads = Loads{Workload: map[LoadKey]int16{}}
-		if err := tx.QueryRow(ctx, `
-			SELECT a.snapshot, (SELECT count(*)::int FROM sector_ticks t CROSS JOIN LATERAL unnest(t.occupancy) AS u(occupancy)
-			                    WHERE t.at = a.snapshot AND u.occupancy > 0 HAVING bool_and(t.airspace > 0))
-			FROM analysis a`).Scan((*moment)(&loads.At), &loads.Sectors); err != nil {
-			return err
-		}
-		rows, err := tx.Query(ctx, `
-			SELECT d.cid, d.callsign, u.workload
-			FROM duty_ticks t CROSS JOIN LATERAL unnest(t.duty_id, t.workload) AS u(duty_id, workload)
-			JOIN controller_duties d ON d.id = u.duty_id WHERE t.at = $1`, moment(loads.At))
-		if err != nil {
-			return err
-		}
-		var key LoadKey
-		var workload int16
-		_, err = pgx.ForEachRow(rows, []any{&key.CID, &key.Callsign, &workload}, func() error {
-			loads.Workload[key] = workload
-			return nil
+		batch := &pgx.Batch{}
+		batch.Queue(newestSectorsSQL).QueryRow(func(row pgx.Row) error {
+			return row.Scan((*moment)(&loads.At), &loads.Sectors)
 		})
-		return err
+		batch.Queue(newestWorkloadSQL).Query(func(rows pgx.Rows) error {
+			var key LoadKey
+			var workload int16
+			_, err := pgx.ForEachRow(rows, []any{&key.CID, &key.Callsign, &workload}, func() error {
+				loads.Workload[key] = workload
+				return nil
+			})
+			return err
+		})
+		return conn.SendBatch(ctx, batch).Close()
 	})
 	return loads, err
 }
+
+const newestSectorsSQL = `
+SELECT a.snapshot, (SELECT (SELECT count(*)::int FROM unnest(t.occupancy) AS u(occupancy) WHERE u.occupancy > 0)
+                    FROM sector_ticks t WHERE t.at = a.snapshot AND t.airspace > 0)
+FROM analysis a`
+
+const newestWorkloadSQL = `
+SELECT d.cid, d.callsign, u.workload
+FROM duty_ticks t CROSS JOIN LATERAL unnest(t.duty_id, t.workload) AS u(duty_id, workload)
+JOIN controller_duties d ON d.id = u.duty_id WHERE t.at = (SELECT snapshot FROM analysis)`
