@@ -1,6 +1,7 @@
 package evaluate
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -148,7 +149,7 @@ func (f *flown) judgeFlights(result *Result, labels []flightLabel) {
 			open = append(open, known)
 		}
 	}
-	slices.SortFunc(open, func(a, b flight.Flight) int { return a.Began.Compare(b.Began) })
+	slices.SortFunc(open, func(a, b flight.Flight) int { return cmp.Or(a.Began.Compare(b.Began), cmp.Compare(a.ID, b.ID)) })
 	for _, label := range labels {
 		result.Flights.Expected++
 		at := slices.IndexFunc(open, func(known flight.Flight) bool { return f.same(label, known) })

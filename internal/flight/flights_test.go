@@ -1,6 +1,7 @@
 package flight_test
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -8,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
+	gocmp "github.com/google/go-cmp/cmp"
 
 	"github.com/skyledger/skyledger/internal/flight"
 	"github.com/skyledger/skyledger/internal/scene"
@@ -108,7 +109,9 @@ func play(t testing.TB, scenes []scene.Scene) (out told) {
 	for _, f := range known {
 		out.flights = append(out.flights, f)
 	}
-	slices.SortFunc(out.flights, func(a, b flight.Flight) int { return a.Began.Compare(b.Began) })
+	slices.SortFunc(out.flights, func(a, b flight.Flight) int {
+		return cmp.Or(a.Began.Compare(b.Began), strings.Compare(a.Callsign, b.Callsign))
+	})
 	return out
 }
 
@@ -249,7 +252,7 @@ func TestFlights(t *testing.T) {
 			for _, f := range got.flights {
 				sums = append(sums, sum(f))
 			}
-			if diff := cmp.Diff(test.want, sums) + cmp.Diff(test.moved, got.moved); diff != "" {
+			if diff := gocmp.Diff(test.want, sums) + gocmp.Diff(test.moved, got.moved); diff != "" {
 				t.Errorf("(-want +told):\n%s", diff)
 			}
 		})
@@ -287,11 +290,11 @@ func TestAWholeFlightIsKnownInFull(t *testing.T) {
 		t.Errorf("flown %.1f miles, %.1f direct", f.DistanceNM, f.DirectNM)
 	}
 	want := flight.Filed{Departure: "AAAA", Arrival: "BBBB", Aircraft: "A320", Rules: "I", Deptime: "0010", Route: "DCT"}
-	if diff := cmp.Diff(want, f.Filed); diff != "" {
+	if diff := gocmp.Diff(want, f.Filed); diff != "" {
 		t.Error(diff)
 	}
 	phases := []flight.Phase{flight.Preflight, flight.TaxiOut, flight.Departed, flight.Climb, flight.Cruise, flight.Descent, flight.Approach, flight.Landed, flight.TaxiIn, flight.Arrived}
-	if diff := cmp.Diff(phases, got.phases); diff != "" {
+	if diff := gocmp.Diff(phases, got.phases); diff != "" {
 		t.Errorf("phases (-want +told):\n%s", diff)
 	}
 }
@@ -343,7 +346,7 @@ func TestAWholeFlightBetweenTwoSnapshots(t *testing.T) {
 		}}}}
 	}
 	got := play(t, []scene.Scene{row(0, 0.8), row(70*time.Minute, 60.8)})
-	if diff := cmp.Diff([]string{"departure AAAA", "arrival BBBB"}, got.moved); diff != "" || len(got.flights) != 1 {
+	if diff := gocmp.Diff([]string{"departure AAAA", "arrival BBBB"}, got.moved); diff != "" || len(got.flights) != 1 {
 		t.Fatalf("%d flights, %s", len(got.flights), diff)
 	}
 	if f := got.flights[0]; f.Ending != flight.Complete || !f.Takeoff.Equal(tt.Midnight().Add(35*time.Minute)) || len(f.Gaps) != 1 {
