@@ -2,7 +2,8 @@
 
 -- FIRs and sectors at one snapshot, column by column, by id; only of those that
 -- hold an airborne aircraft, or that one came into or went out of since the
--- snapshot before. airspace 0: there were no FIRs, nothing is known.
+-- snapshot before. airspace 0: there were no FIRs, nothing is known. Not stored
+-- in one piece: rows of 4 kB would leave half of each page empty.
 CREATE TABLE sector_ticks (
     at        timestamptz PRIMARY KEY,
     airspace  integer NOT NULL,
@@ -12,8 +13,6 @@ CREATE TABLE sector_ticks (
     exits     smallint[] NOT NULL,
     workload  smallint[] NOT NULL
 );
-ALTER TABLE sector_ticks ALTER sector SET STORAGE MAIN, ALTER occupancy SET STORAGE MAIN, ALTER entries SET STORAGE MAIN,
-    ALTER exits SET STORAGE MAIN, ALTER workload SET STORAGE MAIN;
 
 -- A quarter of an hour of an FIR or sector in which somebody was there. Written
 -- when it is over. Roll-ups: they outlive the ticks.
