@@ -16,6 +16,13 @@ type Traffic interface {
 	CountMovements(ctx context.Context, from, to time.Time) ([]store.AirportCounts, error)
 	TotalMovements(ctx context.Context, from, to time.Time) (int, error)
 	AirportDays(ctx context.Context, airport string, from, to time.Time) ([]store.DayCounts, error)
+	AirportQuarters(ctx context.Context, airport string, from, to time.Time) ([]store.RunwayQuarter, error)
+	ActiveAirports(ctx context.Context, from, to time.Time) ([]string, error)
+	AnalyzedDays(ctx context.Context, from, to time.Time) (map[time.Time]int, error)
+	BoardFlights(ctx context.Context, airport string, since time.Time) ([]store.BoardFlight, error)
+	NetworkHistory(ctx context.Context, from, to time.Time, step time.Duration) ([]store.NetworkStep, error)
+	MovementHistory(ctx context.Context, airports []string, from, to time.Time, step time.Duration) ([]store.MovementStep, error)
+	Busiest(ctx context.Context, from, to time.Time, hour, top int) ([]store.Busy, error)
 }
 
 const (
@@ -47,6 +54,9 @@ func TrafficGroup(s *service) {
 		Example:     "/api/traffic/trends/EGLL?days=7",
 	}, List[DayMovements]{ID: "time", Keys: DailyKeys{}, Timestamp: true}, s.dailyTrends)
 	s.sectors()
+	s.patterns()
+	s.networkHistory()
+	s.boards()
 }
 
 // MovementKeys are the keys beside movements.
