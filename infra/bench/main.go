@@ -92,6 +92,7 @@ func run(ctx context.Context, set settings) error {
 		{"the log on captured neighbours", measureCapturedLog},
 		{"memory and ten times the network", measureScale},
 		{"reads from memory and from Redis", measureReads},
+		{"what a year of history answers", measureHistory},
 		{"people's SQL behind its walls", measureStatements},
 		{"cold starts of the API's functions", measureCold},
 	}
