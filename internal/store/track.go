@@ -21,7 +21,8 @@ type Fix struct {
 // trackSQL reads whole chunks with the times of their hours' snapshots, and of
 // the frames of hours that are not chunked yet one element each, as a chunk of
 // one. All of it is one statement: an hour that is being chunked is seen before
-// or after. The chunks are found by their key, the frames by time; a frame's
+// or after. The chunks are found by their key in partitions that the planner chooses, the
+// frames by time; a frame's
 // arrays must be read whole for one element, which is what a plain table would
 // do better.
 const trackSQL = `
@@ -29,7 +30,7 @@ SELECT c.session_id, s.no, s.at, c.skipped, c.held, c.latitude, c.longitude, c.a
 FROM position_chunks c
 CROSS JOIN LATERAL (SELECT array_agg(n.no ORDER BY n.no), array_agg(n.at ORDER BY n.no)
     FROM snapshots n WHERE n.hour = c.hour AND n.no > 0) AS s(no, at)
-WHERE c.session_id = ANY ($1) AND c.hour >= date_trunc('hour', $2::timestamptz, 'UTC') AND c.hour <= $3
+WHERE c.session_id = ANY ($1) AND c.hour >= $4 AND c.hour <= $3
 UNION ALL
 SELECT w.id, ARRAY[1::smallint], ARRAY[f.at], ARRAY[0::smallint], ARRAY[1::smallint], ARRAY[f.latitude[p.i]], ARRAY[f.longitude[p.i]],
        ARRAY[f.altitude[p.i]], ARRAY[f.groundspeed[p.i]], ARRAY[f.heading[p.i]]
@@ -61,7 +62,7 @@ func (s *Store) Track(ctx context.Context, legs []FlightLeg) ([]Fix, error) {
 	var track []Fix
 	err := s.use(ctx, "store.Track", func(ctx context.Context, conn *pgx.Conn) error {
 		track = nil
-		rows, err := conn.Query(ctx, trackSQL, ids, from, to)
+		rows, err := conn.Query(ctx, trackSQL, ids, from, to, hourOf(from))
 		if err != nil {
 			return err
 		}
