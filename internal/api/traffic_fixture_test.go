@@ -21,10 +21,9 @@ import (
 // flight from Heathrow to Paris that disconnected on the way, one on its way to
 // Heathrow, one at a gate there, and some that ended in other ways.
 type skies struct {
-	store    *store.Store
-	url      string
-	first    time.Time // snapshot
-	analyzed int64     // version
+	store *store.Store
+	url   string
+	first time.Time // snapshot
 }
 
 // The sessions of the flights that have positions.
