@@ -104,7 +104,8 @@ func (s *system) begin(ctx context.Context, skip func(time.Time) time.Time) erro
 }
 
 // catchUp repeats the last tick until a repetition finds nothing left to
-// project: whatever the log has is then in the database.
+// project, and has the rest analysed: whatever the log has is then in the
+// database, and what it shows.
 func (s *system) catchUp(ctx context.Context, last time.Time, sums func() map[string]float64) error {
 	for ctx.Err() == nil {
 		before := sums()
@@ -117,8 +118,20 @@ func (s *system) catchUp(ctx context.Context, last time.Time, sums func() map[st
 			if after["delayed"] > before["delayed"] || after["errors"] > before["errors"] {
 				return errors.New("the database refuses what is left in the log: run again when it is back")
 			}
-			return nil
+			return s.analyzeRest(ctx)
 		}
 	}
+	return ctx.Err()
+}
+
+// analyzeRest sends analyze an event for the snapshots of the last minute, whose
+// own event comes no more.
+func (s *system) analyzeRest(ctx context.Context) error {
+	for _, schedule := range s.schedules {
+		if schedule.Function.Name == "analyze" {
+			schedule.Once(s.agenda, s.logger)
+		}
+	}
+	s.agenda.Run(ctx, s.agenda.Clock.Now())
 	return ctx.Err()
 }

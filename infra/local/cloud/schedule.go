@@ -53,6 +53,13 @@ func (s Schedule) Start(agenda *Agenda, logger *zap.Logger) {
 	s.at(first)
 }
 
+// Once sends one event now, out of turn, and no other.
+func (s Schedule) Once(agenda *Agenda, logger *zap.Logger) {
+	s.agenda, s.logger = agenda, logger
+	now := agenda.Clock.Now()
+	agenda.At(now, func(ctx context.Context) { s.send(ctx, now, newID(), 0) })
+}
+
 // at has the event of a time sent, and the next one planned first: a function
 // that takes longer than its rate does not hold it up.
 func (s Schedule) at(due time.Time) {

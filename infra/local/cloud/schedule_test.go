@@ -138,3 +138,15 @@ func TestFunction(t *testing.T) {
 		})
 	})
 }
+
+func TestOnceSendsOneEventOutOfTurn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var got []string
+		agenda := NewAgenda(ClockAt(start(), 0))
+		Schedule{Every: time.Minute, Function: function(times(t, &got, func() error { return nil }), 1)}.Once(agenda, zap.NewNop())
+		agenda.Run(t.Context(), start().Add(150*time.Second))
+		if diff := cmp.Diff([]string{"02:39:50"}, got); diff != "" {
+			t.Errorf("events (-want +got):\n%s", diff)
+		}
+	})
+}
