@@ -175,7 +175,7 @@ type DeliveryAttempt struct {
 type deliveriesInput struct {
 	ListParams
 	SpanParams
-	Alert string `query:"alert" pattern:"^[0-9]{1,18}$" doc:"id of an alert" maxLength:"18"`
+	Alert string `query:"alert" pattern:"^([0-9]{1,18})?$" doc:"id of an alert" maxLength:"18"`
 	Rule  string `query:"rule" doc:"id of a rule" maxLength:"64"`
 }
 

@@ -173,6 +173,9 @@ func TestAlertsOverHTTP(t *testing.T) {
 			golden(t, name, steady(a.into(t, 200, "GET", target, "", nil).Body.Bytes()))
 		})
 	}
+	t.Run("an alert that never was has no deliveries", func(t *testing.T) {
+		a.into(t, 200, "GET", "/api/alerts/deliveries?alert=999999999999999999", "", nil)
+	})
 	t.Run("alerts are chosen by what they are", func(t *testing.T) {
 		for query, want := range map[string]int{
 			"": 1, "state=open": 1, "state=ended": 0, "severity=warning": 1, "severity=critical": 0, "subject=EHAM": 0, "figure=traffic": 1, "rule=other": 0,

@@ -17,7 +17,7 @@ type contactsInput struct {
 	ListParams
 	SpanParams
 	Callsign string `query:"callsign" maxLength:"20" doc:"the pilot's"`
-	CID      int32  `query:"cid" minimum:"0" doc:"the pilot's number"`
+	CID      int64  `query:"cid" minimum:"0" maximum:"2147483647" doc:"the pilot's number"`
 	Flight   string `query:"flight" pattern:"^([0-9]{1,19})?$" doc:"a flight's id"`
 	Position string `query:"position" maxLength:"20" doc:"the controller's callsign, with or without the part that says which half"`
 	Online   bool   `query:"online" doc:"those alone that go on"`
@@ -58,7 +58,7 @@ func (s *service) contactRows(ctx context.Context, input *contactsInput) (Rows[C
 		return Rows[ContactRow]{}, err
 	}
 	query := store.ContactQuery{
-		From: span.from, To: span.to, CID: input.CID, Callsign: capitals(input.Callsign), Position: capitals(input.Position), Open: input.Online,
+		From: span.from, To: span.to, CID: int32(input.CID), Callsign: capitals(input.Callsign), Position: capitals(input.Position), Open: input.Online,
 		Limit: input.Limit + 1, // one more says whether there is another page
 	}
 	if input.Flight != "" {

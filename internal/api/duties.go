@@ -27,7 +27,7 @@ type dutiesInput struct {
 	ListParams
 	SpanParams
 	PlaceParams
-	CID      int32  `query:"cid" minimum:"0" doc:"the member's number"`
+	CID      int64  `query:"cid" minimum:"0" maximum:"2147483647" doc:"the member's number"`
 	Position string `query:"position" maxLength:"20" doc:"callsign, with or without the part that says which half: EGLL_TWR takes EGLL_N_TWR as well"`
 	Airport  string `query:"airport" maxLength:"4" doc:"ICAO code of the airport that the callsign belongs to"`
 	Online   bool   `query:"online" doc:"those alone that go on"`
@@ -94,7 +94,7 @@ func (s *service) dutyRows(ctx context.Context, input *dutiesInput) (Rows[DutyRo
 		return Rows[DutyRow]{}, err
 	}
 	found, err := s.Controllers.Duties(ctx, store.DutyQuery{
-		From: span.from, To: span.to, CID: input.CID, Position: capitals(input.Position), Airport: capitals(input.Airport),
+		From: span.from, To: span.to, CID: int32(input.CID), Position: capitals(input.Position), Airport: capitals(input.Airport),
 		Open: input.Online, Limit: mostDuties,
 	})
 	if err != nil {

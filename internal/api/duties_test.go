@@ -206,6 +206,7 @@ func TestControllersAndSectorsAreChosen(t *testing.T) {
 	})
 	for target, status := range map[string]int{
 		"/api/controllers/sessions?days=32": 422, "/api/atc/contacts?days=2": 422, "/api/atc/contacts?days=2&cid=1": 200, "/api/atc/contacts?cursor=x": 422,
+		"/api/atc/contacts?flight=7123387307595123456": 200, "/api/atc/contacts?cid=2147483648": 422, "/api/controllers/sessions?cid=2147483648": 422,
 		"/api/atc/coverage/NOWHERE": 404, "/api/sectors/NOWHERE/occupancy": 404, "/api/sectors/EGXX/occupancy?step=tick&days=2": 422, "/api/sectors?at=x": 422,
 		"/api/sectors?at=" + url.QueryEscape(moment.Add(-time.Hour).Format(time.RFC3339)):          503,
 		"/api/sectors?at=" + url.QueryEscape(moment.Add(-15*time.Second).Format(time.RFC3339Nano)): 503, // FIRs were not known

@@ -340,6 +340,9 @@ func TestTrack(t *testing.T) {
 			if last := file.Segments[0].Points[120]; !last.Time.Equal(minute(30)) || math.Abs(last.Ele-float64(whole.Data[120].Altitude)*0.3048) > 0.1 {
 				t.Errorf("the last one before the gap: %+v", last)
 			}
+			if refused := ask(handler, "GET", track+"?format=gpx&fields=nonsense"); refused.Code != http.StatusUnprocessableEntity {
+				t.Errorf("columns that do not exist: %d", refused.Code)
+			}
 			if again := ask(handler, "GET", track+"?format=gpx", "If-None-Match", answer.Header().Get("ETag")); again.Code != http.StatusNotModified {
 				t.Errorf("%d", again.Code)
 			}

@@ -28,7 +28,7 @@ type flightHistoryInput struct {
 	Aircraft  string `query:"aircraft" pattern:"^([A-Za-z0-9]{2,4})?$" doc:"ICAO type, such as B738"`
 	Airline   string `query:"airline" pattern:"^([A-Za-z]{3})?$" doc:"ICAO designator, such as BAW"`
 	Callsign  string `query:"callsign" pattern:"^([A-Za-z0-9_-]{1,20})?$" doc:"the whole callsign, in any case"`
-	CID       int32  `query:"cid" minimum:"0" doc:"the pilot's VATSIM id"`
+	CID       int64  `query:"cid" minimum:"0" maximum:"2147483647" doc:"the pilot's VATSIM id"`
 }
 
 // history registers /api/flights/history.
@@ -88,7 +88,7 @@ func (s *service) endedFlights(ctx context.Context, input *flightHistoryInput) (
 func (s *service) flightQuery(input *flightHistoryInput, span window) (store.FlightQuery, error) {
 	query := store.FlightQuery{
 		From: span.from, To: span.to, Aircraft: capitals(input.Aircraft), Airline: capitals(input.Airline),
-		Callsign: capitals(input.Callsign), CID: input.CID, OldestFirst: input.Sort == "ended",
+		Callsign: capitals(input.Callsign), CID: int32(input.CID), OldestFirst: input.Sort == "ended",
 	}
 	for _, airport := range []struct {
 		code string

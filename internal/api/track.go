@@ -95,6 +95,11 @@ func (s *service) track() {
 	response.Content[gpxType] = &huma.MediaType{Schema: &huma.Schema{Type: huma.TypeString, Description: "GPX 1.1, a trkseg for each segment"}}
 	operation.Responses["200"] = response
 	register(s, o, operation, func(ctx context.Context, input *trackInput) (*huma.StreamResponse, error) {
+		// Whole lines have neither columns nor pages; what makes no sense of these
+		// is refused all the same.
+		if _, err := points.read(ctx, s, input.listParams(), input); err != nil {
+			return nil, err
+		}
 		switch {
 		case input.gpx():
 			return s.sendGPX(ctx, o, input)

@@ -123,7 +123,7 @@ func (s *Store) Deliveries(ctx context.Context, query DeliveryQuery) ([]Delivery
 			       coalesce((SELECT jsonb_agg(jsonb_build_object('no', a.no, 'at', a.at, 'took_ms', a.took_ms, 'status', a.status,
 			           'outcome', a.outcome) ORDER BY a.no) FROM kept.alert_attempts a WHERE a.delivery = d.id), '[]')
 			FROM kept.alert_deliveries d
-			WHERE ($1 = 0 OR d.alert = $1) AND ($2 = '' OR d.rule = $2) AND d.created >= $3 AND d.created < $4
+			WHERE ($1::bigint = 0 OR d.alert = $1) AND ($2 = '' OR d.rule = $2) AND d.created >= $3 AND d.created < $4
 			ORDER BY d.id DESC LIMIT $5`, query.Alert, query.Rule, query.From, query.To, query.Limit)
 		if err != nil {
 			return err

@@ -115,8 +115,8 @@ const contactsSQL = `
 SELECT c.duty_id, c.cid, c.callsign, c.flight_id, c.frequency, c.since, c.until, c.decided, d.callsign, d.cid, d.facility
 FROM contacts c JOIN controller_duties d ON d.id = c.duty_id
 WHERE c.since < $2 AND c.since >= $3 AND (c.until IS NULL OR c.until >= $1)
-  AND ($4 = 0 OR c.cid = $4) AND ($5 = '' OR c.callsign = $5) AND ($6 = 0 OR c.flight_id = $6)
-  AND ($7 = '' OR d.callsign = $7 OR regexp_replace(d.callsign, '_.*_', '_') = $7) AND ($8 = 0 OR c.duty_id = $8) AND (NOT $9 OR c.until IS NULL)
+  AND ($4 = 0 OR c.cid = $4) AND ($5 = '' OR c.callsign = $5) AND ($6::bigint = 0 OR c.flight_id = $6)
+  AND ($7 = '' OR d.callsign = $7 OR regexp_replace(d.callsign, '_.*_', '_') = $7) AND ($8::bigint = 0 OR c.duty_id = $8) AND (NOT $9 OR c.until IS NULL)
   AND ($10::timestamptz IS NULL OR (c.since, c.duty_id, c.cid, c.callsign) > ($10, $11, $12, $13))
 ORDER BY c.since, c.duty_id, c.cid, c.callsign LIMIT $14`
 
